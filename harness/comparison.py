@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of a comparison: verdicts and figures, derived from run bundles and gates; plain data.
+
+``comparison.json`` is this, field for field. Figures that do not exist are ``None`` (JSON has no NaN), with a
+note that says why. Nothing here reads or computes; :mod:`harness.compare` makes it, the report shows it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.verdict import Verdict
+
+SCHEMA = "comparison/1"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A tolerance: the value must not be above ``max``, or not below ``min``; beyond ``warn`` it is a WARN."""
+
+    min: float | None = None
+    max: float | None = None
+    warn: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure and what the gates say of it.
+
+    Attributes:
+        run: label of the run that is judged, such as ``tflite:int8``.
+        lane: ``tensor`` or ``image``.
+        row: ``pooled/<metric>`` over all cases, or ``case/<case>/<metric>``.
+        value: the figure; None where there is none.
+        limit: the tolerance that applies; None for a figure that is only reported.
+        would_pass: the smallest tolerance with which this row passes; None where the row has no limit.
+    """
+
+    run: str
+    lane: str
+    row: str
+    value: float | None
+    limit: Limit | None
+    verdict: Verdict
+    would_pass: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case of one run in one lane, against the reference and the ground truth.
+
+    ``metrics`` against the reference's output: ``max_abs, p99_abs, mean_abs, psnr, cosine, mask_iou, flipped``
+    (a count of pixels) and ``flip_margin``; against ground truth, absent where the case has none: ``gt_iou,
+    gt_boundary_iou``. The reference's own results carry only the latter.
+    """
+
+    run: str
+    lane: str
+    case: str
+    verdict: Verdict
+    metrics: dict[str, float | None]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Steady-state latency of the image lane in milliseconds, at the host where the run was made.
+
+    Attributes:
+        n: number of timed frames.
+        p50, p90: of the whole frame (preprocess + invoke + postprocess); p90 is None where n is too small.
+        stages: p50 of each stage alone, in order: ``preprocess``, ``invoke``, ``postprocess``.
+        fps: frames per second of wall time over the steady phase, everything included.
+        load, first: time to load the model, and the first inference after it.
+        note: why the figures are not to be trusted; empty where they are.
+    """
+
+    n: int
+    p50: float | None
+    p90: float | None
+    stages: dict[str, float]
+    fps: float | None
+    load: float | None
+    first: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One compared run: its facts and its verdict.
+
+    Attributes:
+        label: what the tables call it; unique within a comparison.
+        bundles: path of the bundle of each lane, relative to the report's folder where it lies inside it.
+        facts: ``run.json`` of one of its bundles without the list of cases (model, runtime, device, …).
+        pooled: lane -> metric -> figure over all cases (the metrics of :class:`CaseResult`; mask_iou also as
+            ``mask_iou_min``, the worst case).
+        error: why the run is INVALID; empty otherwise.
+    """
+
+    label: str
+    reference: bool
+    verdict: Verdict
+    bundles: dict[str, str]
+    facts: dict[str, Any]
+    pooled: dict[str, dict[str, float | None]]
+    latency: Latency | None
+    peak_memory_bytes: int | None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One explanation of a difference: what was found, what shows it, what to do."""
+
+    run: str
+    title: str
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two or more runs judged against the first one.
+
+    Attributes:
+        suite: ``id``, ``sha256`` and number of ``cases``.
+        gates: ``name``, ``version`` and ``sha256`` of the gates file.
+        command: what to type to repeat it.
+    """
+
+    name: str
+    created_at: str
+    command: str
+    tool: dict[str, Any]
+    suite: dict[str, Any]
+    gates: dict[str, Any]
+    verdict: Verdict
+    runs: list[RunSummary]
+    rows: list[Row] = field(default_factory=list)
+    cases: list[CaseResult] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    schema: str = SCHEMA
+
+    def __bool__(self) -> bool:
+        return self.verdict in (Verdict.PASS, Verdict.WARN)
+
+    @property
+    def reference(self) -> RunSummary:
+        return next(run for run in self.runs if run.reference)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Comparison:
+    """Read ``comparison.json`` back.
+
+    Raises:
+        ValueError: it has another schema.
+    """
+    data = json.loads(text)
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"comparison has schema {data.get('schema')!r}, this version reads {SCHEMA!r}")
+    data["verdict"] = Verdict(data["verdict"])
+    data["runs"] = [
+        RunSummary(**{**r, "verdict": Verdict(r["verdict"]), "latency": r["latency"] and Latency(**r["latency"])})
+        for r in data["runs"]
+    ]
+    data["rows"] = [
+        Row(**{**r, "verdict": Verdict(r["verdict"]), "limit": r["limit"] and Limit(**r["limit"])})
+        for r in data["rows"]
+    ]
+    data["cases"] = [CaseResult(**{**c, "verdict": Verdict(c["verdict"])}) for c in data["cases"]]
+    data["findings"] = [Finding(**f) for f in data["findings"]]
+    return Comparison(**data)
+
+
+def read(path: str | Path) -> Comparison:
+    return from_json(Path(path).read_text(encoding="utf-8"))
