@@ -52,37 +52,34 @@ class Picture:
     file_sha256: str
     sha256: str
 
+    def read_bytes(self) -> bytes:
+        """The file's bytes, checked against its hash.
+
+        Raises:
+            SuiteError: the file is missing or was changed.
+        """
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            raise SuiteError(f"{self.path}: cannot read: {error.strerror}; run: harness suite verify") from None
+        if (actual := _sha256(data)) != self.file_sha256:
+            raise SuiteError(
+                f"{self.path}: the file was changed: its sha256 is {actual}, the suite was made with "
+                f"{self.file_sha256}; run: harness suite verify"
+            )
+        return data
+
     def read(self, shape: tuple[int, ...]) -> np.ndarray:
         """The pixels, uint8 of the given shape.
 
         Raises:
             SuiteError: the file is missing, was changed, or does not hold such pixels.
         """
-        try:
-            data = self.path.read_bytes()
-        except OSError as error:
-            raise SuiteError(
-                f"{self.path}: cannot read: {error.strerror}; run: harness suite verify"
-            ) from None
-        if (actual := _sha256(data)) != self.file_sha256:
-            raise SuiteError(
-                f"{self.path}: the file was changed: its sha256 is {actual}, the suite was made with "
-                f"{self.file_sha256}; run: harness suite verify"
-            )
-        pixels = (
-            _decode_npy(data)
-            if self.path.suffix == ".npy"
-            else _decode(data, grey=len(shape) == 2)
-        )
+        data = self.read_bytes()
+        pixels = _decode_npy(data) if self.path.suffix == ".npy" else _decode(data, grey=len(shape) == 2)
         if pixels is None or pixels.shape != shape or pixels.dtype != np.uint8:
-            found = (
-                "nothing readable"
-                if pixels is None
-                else f"{pixels.dtype} {pixels.shape}"
-            )
-            raise SuiteError(
-                f"{self.path}: expected uint8 pixels of shape {shape}, found {found}"
-            )
+            found = "nothing readable" if pixels is None else f"{pixels.dtype} {pixels.shape}"
+            raise SuiteError(f"{self.path}: expected uint8 pixels of shape {shape}, found {found}")
         return pixels
 
 
@@ -145,11 +142,7 @@ class Suite:
                 for case in self.cases
             ],
         }
-        return _sha256(
-            json.dumps(
-                content, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-            ).encode()
-        )
+        return _sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -159,11 +152,7 @@ class Suite:
 def _validator() -> Any:
     import jsonschema
 
-    schema = json.loads(
-        resources.files("harness")
-        .joinpath("schemas/suite-1.json")
-        .read_text(encoding="utf-8")
-    )
+    schema = json.loads(resources.files("harness").joinpath("schemas/suite-1.json").read_text(encoding="utf-8"))
     return jsonschema.Draft202012Validator(schema)
 
 
@@ -185,14 +174,9 @@ def load(path: str | Path) -> Suite:
         raise SuiteError(f"{index}: cannot read: {error.strerror}") from None
     except ValueError as error:
         raise SuiteError(f"{index}: not readable JSON: {error}") from None
-    problems = sorted(
-        _validator().iter_errors(table), key=lambda e: list(map(str, e.absolute_path))
-    )
+    problems = sorted(_validator().iter_errors(table), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
-        what = "; ".join(
-            f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}"
-            for p in problems[:3]
-        )
+        what = "; ".join(f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
         raise SuiteError(f"{index}: not a valid suite: {what}")
     cases = tuple(_case(root, entry) for entry in table["cases"])
     if not cases:
@@ -235,9 +219,7 @@ def find(name_or_path: str | Path) -> Suite:
         return load(_shipped_root() / name_or_path)
     path = Path(name_or_path)
     if not path.exists():
-        raise SuiteError(
-            f"{path}: no such suite; name a suite's folder or one of: {', '.join(shipped())}"
-        )
+        raise SuiteError(f"{path}: no such suite; name a suite's folder or one of: {', '.join(shipped())}")
     return load(path.parent if path.name == _INDEX else path)
 
 
@@ -251,11 +233,7 @@ def verify(suite: Suite) -> list[str]:
             if picture is not None:
                 expected.add(picture.path)
                 problems += _picture_problems(picture, form)
-    problems += [
-        f"{path}: not part of the suite"
-        for path in _files(suite.root)
-        if path not in expected
-    ]
+    problems += [f"{path}: not part of the suite" for path in _files(suite.root) if path not in expected]
     return problems
 
 
@@ -266,9 +244,7 @@ def _picture_problems(picture: Picture, shape: tuple[int, ...]) -> list[str]:
         return [str(error).removesuffix("; run: harness suite verify")]
     problems = []
     if (actual := _sha256(pixels.tobytes())) != picture.sha256:
-        problems.append(
-            f"{picture.path}: the sha256 of its pixels is {actual}, expected {picture.sha256}"
-        )
+        problems.append(f"{picture.path}: the sha256 of its pixels is {actual}, expected {picture.sha256}")
     if len(shape) == 2 and not np.isin(pixels, (0, 255)).all():
         problems.append(f"{picture.path}: a mask holds 0 and 255 only")
     return problems
@@ -278,11 +254,7 @@ def _files(root: Path) -> Iterator[Path]:
     """Every file below a suite's folder, except hidden ones and texts for people (``*.md``) at the top."""
     for path in sorted(root.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if (
-            path.is_file()
-            and not hidden
-            and not (path.parent == root and path.suffix == ".md")
-        ):
+        if path.is_file() and not hidden and not (path.parent == root and path.suffix == ".md"):
             yield path
 
 
@@ -328,58 +300,44 @@ def write(
     """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SuiteError(
-            f"{out}: exists already, and a suite is never overwritten; choose another folder with --out"
-        )
+        raise SuiteError(f"{out}: exists already, and a suite is never overwritten; choose another folder with --out")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.tmp", dir=out.parent))
     except OSError as error:
-        raise SuiteError(
-            f"{out}: cannot make the folder: {error.strerror}; choose another folder with --out"
-        ) from None
+        raise SuiteError(f"{out}: cannot make the folder: {error.strerror}; choose another folder with --out") from None
     try:
         temporary.chmod(0o755)
         for name in ("images", "masks"):
             (temporary / name).mkdir()
         cases = [_write_case(temporary, entry, packed) for entry in entries]
         table = {"schema": SCHEMA, "id": suite_id, "cases": cases}
-        (temporary / _INDEX).write_text(
-            json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        (temporary / _INDEX).write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         for name, text in (documents or {}).items():
             (temporary / name).write_text(text, encoding="utf-8")
         load(temporary)
         os.replace(temporary, out)
     except OSError as error:
-        raise SuiteError(
-            f"{out}: cannot write: {error.strerror}; choose another folder with --out"
-        ) from None
+        raise SuiteError(f"{out}: cannot write: {error.strerror}; choose another folder with --out") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return load(out)
 
 
 def _write_case(root: Path, entry: Entry, packed: bool) -> dict[str, Any]:
-    mask = (
-        None if entry.mask is None else np.where(entry.mask, np.uint8(255), np.uint8(0))
-    )
+    mask = None if entry.mask is None else np.where(entry.mask, np.uint8(255), np.uint8(0))
     return {
         "id": entry.id,
         "height": entry.image.shape[0],
         "width": entry.image.shape[1],
         "image": _write_picture(root, "images", entry.id, entry.image, packed),
-        "mask": None
-        if mask is None
-        else _write_picture(root, "masks", entry.id, mask, packed),
+        "mask": None if mask is None else _write_picture(root, "masks", entry.id, mask, packed),
         "tags": list(entry.tags),
         "provenance": entry.provenance,
     }
 
 
-def _write_picture(
-    root: Path, folder: str, name: str, pixels: np.ndarray, packed: bool
-) -> dict[str, str]:
+def _write_picture(root: Path, folder: str, name: str, pixels: np.ndarray, packed: bool) -> dict[str, str]:
     data = _encode_npy(pixels) if packed else _encode_png(pixels)
     file = f"{folder}/{name}.{'npy' if packed else 'png'}"
     with (root / file).open("xb") as stream:
@@ -450,19 +408,9 @@ def _pairs(folder: Path) -> tuple[list[tuple[Path, Path | None]], list[str]]:
         return [(image, None) for image in images.values()], problems
     masks, more = _by_stem(folder / "masks")
     problems += more
-    problems += [
-        f"{path}: no mask of this name in masks/"
-        for stem, path in images.items()
-        if stem not in masks
-    ]
-    problems += [
-        f"{path}: no image of this name"
-        for stem, path in masks.items()
-        if stem not in images
-    ]
-    return [
-        (path, masks[stem]) for stem, path in images.items() if stem in masks
-    ], problems
+    problems += [f"{path}: no mask of this name in masks/" for stem, path in images.items() if stem not in masks]
+    problems += [f"{path}: no image of this name" for stem, path in masks.items() if stem not in images]
+    return [(path, masks[stem]) for stem, path in images.items() if stem in masks], problems
 
 
 def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -486,31 +434,20 @@ def _read_pairs(
 ) -> Iterator[Entry]:
     """Entries one at a time; problems are gathered on the way and raised together at the end."""
     ids = [_slug(image.stem) for image, _ in pairs]
-    problems = problems + [
-        f"more than one picture would be called {name}" for name in _clashes(ids)
-    ]
+    problems = problems + [f"more than one picture would be called {name}" for name in _clashes(ids)]
     for case_id, (image_path, mask_path) in zip(ids, pairs, strict=True):
         image, mask = None, None
         try:
             image = _read_foreign(image_path, grey=False)
-            mask = (
-                None
-                if mask_path is None
-                else _person(mask_path, _read_foreign(mask_path, grey=True))
-            )
+            mask = None if mask_path is None else _person(mask_path, _read_foreign(mask_path, grey=True))
         except SuiteError as error:
             problems.append(str(error))
         if image is not None and mask is not None and image.shape[:2] != mask.shape:
-            problems.append(
-                f"{mask_path}: is {_size(mask)} pixels, its image {_size(image)}"
-            )
+            problems.append(f"{mask_path}: is {_size(mask)} pixels, its image {_size(image)}")
         if not problems and image is not None:
             yield Entry(case_id, image, mask, tags, provenance or image_path.name)
     if problems:
-        raise SuiteError(
-            f"{folder}: no suite was made of it:\n"
-            + "\n".join(f"  {problem}" for problem in problems)
-        )
+        raise SuiteError(f"{folder}: no suite was made of it:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
 def _size(pixels: np.ndarray) -> str:
@@ -531,9 +468,7 @@ def _person(path: Path, mask: np.ndarray) -> np.ndarray:
     """Where a user's mask shows the person: its greater value if it has two, else above 127."""
     values = np.unique(mask)
     if len(values) > 2 and values[-1] < 128:
-        raise SuiteError(
-            f"{path}: neither a mask of two values nor an 8-bit grey one: values up to {values[-1]}"
-        )
+        raise SuiteError(f"{path}: neither a mask of two values nor an 8-bit grey one: values up to {values[-1]}")
     if len(values) == 1:
         return mask > 0
     return mask > (values[0] if len(values) == 2 else 127)
@@ -572,7 +507,5 @@ def _decode_npy(data: bytes) -> np.ndarray | None:
 
 def _encode_npy(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    np.lib.format.write_array(
-        buffer, np.ascontiguousarray(pixels), version=(1, 0), allow_pickle=False
-    )
+    np.lib.format.write_array(buffer, np.ascontiguousarray(pixels), version=(1, 0), allow_pickle=False)
     return buffer.getvalue()

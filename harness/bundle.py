@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run bundles: reading and writing ``<run_id>.run/`` folders and ``.run.zip`` files.
+
+The format is ``schemas/run-1.json`` for ``run.json``; around it lie ``samples.csv``, ``tensors/``,
+``stages/`` and, written last, ``checksums.txt``. A bundle holds facts; this module knows no verdicts.
+Every file is written to a temporary name and renamed, so whatever lies under its own name is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InvalidError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "run/1"
+SAMPLE_FIELDS = (
+    "seq", "phase", "restart", "block", "case", "due_ns", "start_ns", "preprocess_ns", "invoke_ns",
+    "postprocess_ns", "refine_ns", "composite_ns", "total_ns", "presented_ns", "dropped", "mask_age", "thermal",
+)  # fmt: skip
+_CHECKSUMS = "checksums.txt"
+
+
+class BundleError(InvalidError):
+    """A bundle that cannot be read or trusted."""
+
+
+@functools.cache
+def _validator() -> Any:
+    import jsonschema
+
+    schema = json.loads(resources.files("harness").joinpath("schemas/run-1.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
+def check_facts(facts: Any, where: str) -> dict[str, Any]:
+    """Validate the content of a ``run.json`` against the schema; errors name the key."""
+    problems = sorted(_validator().iter_errors(facts), key=lambda e: list(map(str, e.absolute_path)))
+    if problems:
+        what = "; ".join(f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
+        raise BundleError(f"{where}: not a valid run bundle: {what}")
+    return facts
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a whole file under a temporary name and rename it."""
+    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise BundleError(f"{path}: cannot write: {error.strerror}; choose another folder with --out") from None
+
+
+def write_tensor(path: Path, array: np.ndarray) -> None:
+    """Write an array as NPY (format 1.0, no pickles)."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+    write_file(path, buffer.getvalue())
+
+
+class BundleWriter:
+    """Writes one bundle folder; an interrupted one stays behind with status ``partial``.
+
+    Opening a folder that holds a partial bundle goes on with it.
+    """
+
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.folder = folder
+        self.facts = facts
+        try:
+            (folder / "tensors").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BundleError(
+                f"{folder}: cannot make the folder: {error.strerror}; choose another folder with --out"
+            ) from None
+        (folder / _CHECKSUMS).unlink(missing_ok=True)
+        for leftover in folder.rglob(".*.tmp*"):
+            leftover.unlink()
+        self.rows = self._read_rows()
+        self.save()
+
+    @property
+    def samples(self) -> Path:
+        return self.folder / "samples.csv"
+
+    def tensor_path(self, case: str) -> Path:
+        return self.folder / "tensors" / f"{case}.npy"
+
+    def done(self, case: str) -> bool:
+        """Whether this case's tensor is there."""
+        return self.tensor_path(case).exists()
+
+    def save(self) -> None:
+        """Write ``run.json`` with the facts known so far."""
+        check_facts(self.facts, str(self.folder / "run.json"))
+        write_file(self.folder / "run.json", (json.dumps(self.facts, indent=1, allow_nan=False) + "\n").encode())
+
+    def add_samples(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Append timed frames, given as dictionaries of :data:`SAMPLE_FIELDS`; absent fields stay empty."""
+        with self.samples.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, SAMPLE_FIELDS, lineterminator="\n")
+            for row in rows:
+                writer.writerow({"seq": self.rows, **row})
+                self.rows += 1
+
+    def finish(self, status: str, error: dict[str, Any] | None = None) -> None:
+        """Write the final ``run.json`` and then the checksums."""
+        self.facts.update(status=status, error=error)
+        self.save()
+        lines = [f"{_sha256(path)}  {path.relative_to(self.folder).as_posix()}\n" for path in _files(self.folder)]
+        write_file(self.folder / _CHECKSUMS, "".join(lines).encode())
+
+    def _read_rows(self) -> int:
+        if not self.samples.exists():
+            write_file(self.samples, (",".join(SAMPLE_FIELDS) + "\n").encode())
+            return 0
+        # An interruption may have cut the last line: keep the whole ones.
+        whole = self.samples.read_bytes()
+        whole = whole[: whole.rfind(b"\n") + 1]
+        write_file(self.samples, whole)
+        return whole.count(b"\n") - 1
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _CHECKSUMS)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+
+
+def _digest(file: Any) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """One bundle, opened for reading. Tensors are read one at a time.
+
+    Attributes:
+        path: the folder or zip file.
+        facts: the content of ``run.json``, validated.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._zip: zipfile.ZipFile | None = None
+        if path.is_file():
+            try:
+                self._zip = zipfile.ZipFile(path)
+            except (OSError, zipfile.BadZipFile) as error:
+                raise BundleError(f"{path}: not a run bundle: {error}") from None
+            tops = {name.split("/")[0] for name in self._zip.namelist()}
+            # The zip of a folder keeps the folder's name; both forms are accepted.
+            self._prefix = "" if "run.json" in tops else f"{tops.pop()}/" if len(tops) == 1 else ""
+        elif not path.is_dir():
+            raise BundleError(f"{path}: no such run bundle")
+        try:
+            facts = json.loads(self._read("run.json"))
+        except (KeyError, FileNotFoundError):
+            raise BundleError(f"{path}: not a run bundle: it has no run.json") from None
+        except ValueError as error:
+            raise BundleError(f"{path}: run.json is not readable: {error}") from None
+        self.facts = check_facts(facts, f"{path}/run.json")
+
+    @property
+    def label(self) -> str:
+        return str(self.facts["label"])
+
+    @property
+    def lane(self) -> str:
+        return str(self.facts["lane"])
+
+    @property
+    def complete(self) -> bool:
+        return self.facts["status"] == "complete"
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """Facts of each case, in the suite's order: ``id, input_sha256, height, width, tags``."""
+        yield from self.facts["suite"]["cases"]
+
+    def tensor(self, case: str) -> np.ndarray:
+        """Probability of one case: float32 ``(h, w)`` at the model's resolution.
+
+        Raises:
+            BundleError: the tensor is missing, damaged, or no float32 map.
+        """
+        name = f"tensors/{case}.npy"
+        try:
+            array = np.lib.format.read_array(io.BytesIO(self._read(name)), allow_pickle=False)
+        except (KeyError, FileNotFoundError):
+            raise BundleError(
+                f"{self.path}: no tensor for case {case!r} (run status: {self.facts['status']})"
+            ) from None
+        except ValueError as error:
+            raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
+        if array.dtype != np.float32 or array.ndim != 2:
+            raise BundleError(f"{self.path}: {name} is {array.dtype} {array.shape}, expected float32 (h, w)")
+        return array
+
+    def samples(self) -> pd.DataFrame:
+        """All timed frames, one row each, columns :data:`SAMPLE_FIELDS`, in nanoseconds."""
+        import pandas as pd
+
+        return pd.read_csv(io.BytesIO(self._read("samples.csv")), dtype={"case": str, "thermal": str})
+
+    def verify(self) -> None:
+        """Check every file against ``checksums.txt``; a complete bundle must have one.
+
+        Raises:
+            BundleError: a file is missing, changed, or not listed.
+        """
+        try:
+            lines = self._read(_CHECKSUMS).decode().splitlines()
+        except (KeyError, FileNotFoundError):
+            raise BundleError(f"{self.path}: incomplete: {_CHECKSUMS} is missing") from None
+        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        present = set(self._names()) - {_CHECKSUMS}
+        problems = [f"{name} is missing" for name in sorted(expected.keys() - present)]
+        problems += [f"{name} is not listed" for name in sorted(present - expected.keys())]
+        for name in sorted(present & expected.keys()):
+            if hashlib.sha256(self._read(name)).hexdigest() != expected[name]:
+                problems.append(f"{name} has changed")
+        if problems:
+            raise BundleError(f"{self.path}: " + "; ".join(problems[:5]))
+
+    def _names(self) -> list[str]:
+        if self._zip:
+            names = [n for n in self._zip.namelist() if not n.endswith("/")]
+            return [n.removeprefix(self._prefix) for n in names]
+        return [p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file()]
+
+    def _read(self, name: str) -> bytes:
+        if self._zip:
+            try:
+                return self._zip.read(self._prefix + name)
+            except (zipfile.BadZipFile, EOFError, OSError) as error:
+                raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
+        return (self.path / name).read_bytes()
+
+
+def open(path: str | Path) -> Bundle:
+    """Open a run bundle for reading.
+
+    Raises:
+        BundleError: there is none at ``path``, or its ``run.json`` is not valid.
+    """
+    return Bundle(Path(path))
+
+
+def is_bundle(path: str | Path) -> bool:
+    """Whether a command-line argument names a recorded bundle (by its ending)."""
+    return str(path).rstrip("/").endswith((".run", ".run.zip"))

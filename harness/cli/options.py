@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that several commands share, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness import resources
+from harness.errors import HarnessError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROFILES = ("none", "quick", "normal", "submission")
+
+_RUN_OPTIONS = (
+    click.option("--model", metavar="PATH", help="Model folder, or a single model file.  [default: the shipped model]"),
+    click.option(
+        "--contract",
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False),
+        help="Contract of a model that carries none.",
+    ),
+    click.option("--suite", metavar="NAME|DIR", help="Shipped suite or a suite's folder.  [default: portraits]"),
+    click.option(
+        "--lane",
+        type=click.Choice(["tensor", "image", "both"]),
+        help="Feed the same tensor, or pictures.  [default: both]",
+    ),
+    click.option(
+        "--profile", type=click.Choice(PROFILES), help="How long to time; none: parity only.  [default: normal]"
+    ),
+    click.option("--threads", type=click.IntRange(1, 256), help="Threads of a runtime.  [default: 1]"),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0.1),
+        metavar="SECONDS",
+        help="Longest a single step may take.  [default: 120]",
+    ),
+    click.option("--memory-limit", type=click.IntRange(min=1), metavar="MB", help="Resident memory a runtime may use."),
+    click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        help="Where results go.  [default: reports/<time>-<name>]",
+    ),
+    click.option(
+        "--resume",
+        metavar="DIR",
+        type=click.Path(exists=True, file_okay=False),
+        help="Go on with an interrupted run in DIR.",
+    ),
+)
+
+
+def run_options(function: F) -> F:
+    """The options of ``run`` and ``compare``."""
+    for option in reversed(_RUN_OPTIONS):
+        function = option(function)
+    return function
+
+
+def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
+    """A :class:`harness.session.Request` from command-line options; None means the default."""
+    from harness import session
+
+    lane = options["lane"] or "both"
+    given = {
+        "model": options["model"] or str(resources.default_model()),
+        "suite": options["suite"] or "portraits",
+        "lanes": session.LANES if lane == "both" else (lane,),
+        "profile": options["profile"],
+        "threads": options["threads"],
+        "contract": options["contract"],
+        "timeout": options["timeout"],
+        "memory_limit_mb": options["memory_limit"],
+    }
+    return session.Request(specs=specs, **{name: value for name, value in given.items() if value is not None})
+
+
+def output_folder(out: str | None, name: str) -> Path:
+    """The folder for results: the given one, or a new one under ``reports``; it is made, and never shared.
+
+    Raises:
+        HarnessError: it cannot be written, or holds the results of an earlier run.
+    """
+    folder = Path(out) if out else Path("reports") / f"{datetime.now():%Y%m%d-%H%M%S}-{_slug(name)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise HarnessError(
+            f"{folder}: cannot write there: {error.strerror}; choose another folder with --out"
+        ) from None
+    if any(folder.glob("*.run")) or (folder / "runs").is_dir():
+        raise HarnessError(f"{folder}: holds results already; choose another folder, or go on with --resume {folder}")
+    return folder
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80].strip("-.")
+
+
+def refuse_with_resume(arguments: tuple[str, ...], options: dict[str, Any]) -> None:
+    """``--resume`` takes everything from the interrupted run; anything else beside it is an error."""
+    given = [
+        f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None and value is not False
+    ]
+    if arguments or given:
+        raise HarnessError(
+            f"--resume DIR takes no other arguments (it repeats those of DIR): {' '.join([*arguments, *given])}"
+        )

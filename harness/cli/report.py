@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``harness report``"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from harness.cli import options as shared
+from harness.cli.compare import judge_and_report
+from harness.errors import HarnessError
+
+
+@click.command()
+@click.argument("bundles", nargs=-1, metavar="BUNDLE…")
+@click.option(
+    "--gates",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Tolerances.  [default: the shipped configs/gates.yaml]",
+)
+@click.option(
+    "--suite", metavar="NAME|DIR", help="Where the pictures and true masks are.  [default: the suite the bundles name]"
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Where the report goes.  [default: reports/<time>-report]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
+def report(bundles: tuple[str, ...], gates: str | None, suite: str | None, out: str | None, as_json: bool) -> None:
+    """Rebuild a report from run bundles alone; nothing is run. The first BUNDLE's run is the reference.
+
+    A BUNDLE may also be a folder of bundles.
+    """
+    paths = [found for name in bundles for found in _expand(Path(name))]
+    if not paths:
+        raise HarnessError("name the run bundles to report on (….run or ….run.zip), or a folder of them")
+    folder = shared.output_folder(out, "report")
+    raise SystemExit(judge_and_report(paths, folder, shlex.join(["harness", *sys.argv[1:]]), gates, suite, as_json))
+
+
+def _expand(path: Path) -> list[Path]:
+    from harness import bundle
+
+    if bundle.is_bundle(path) or not path.is_dir():
+        return [path]
+    found = [*path.glob("*.run"), *path.glob("*.run.zip")]
+    return sorted(found, key=lambda p: (bundle.open(p).facts["session"]["order"], p.name))

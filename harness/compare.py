@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparing run bundles: opens them, holds each against the first, and lets the gates judge.
+
+Reads bundles only, never a live runtime: one from a phone and one made a second ago take the same path. The
+suite is read for the ground truth its cases carry; without it those figures are left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import bundle as bundles
+from harness import contract as contracts
+from harness import device, diagnose, parity, stats
+from harness.comparison import CaseResult, Comparison, Latency, Limit, Row, RunSummary
+from harness.errors import HarnessError
+from harness.gates import Gates, judge
+from harness.suite import Suite
+from harness.verdict import Verdict, worst
+
+LANES = ("tensor", "image")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The bundles of one runtime in one session, by lane."""
+
+    label: str
+    lanes: dict[str, bundles.Bundle]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """``run.json`` of the lane that is timed, or of the only one there is."""
+        return (self.lanes.get("image") or next(iter(self.lanes.values()))).facts
+
+    @property
+    def contract(self) -> contracts.Contract | None:
+        model = self.facts["model"]
+        return contracts.parse(model["contract"], f"contract of {self.label}") if model else None
+
+
+def open_runs(paths: Sequence[str | Path]) -> list[Run]:
+    """Open bundles and put those of one session and runtime together; the first one's run comes first.
+
+    Raises:
+        HarnessError: two bundles are the same lane of the same run, or one cannot be read.
+    """
+    groups: dict[tuple[str, str], dict[str, bundles.Bundle]] = {}
+    for path in paths:
+        bundle = bundles.open(path)
+        if bundle.facts["kind"] != "suite":
+            raise HarnessError(f"{path}: a {bundle.facts['kind']} bundle has no tensors to compare")
+        if bundle.complete:
+            bundle.verify()
+        lanes = groups.setdefault((bundle.facts["session"]["id"], bundle.label), {})
+        if bundle.lane in lanes:
+            raise HarnessError(
+                f"{path}: the {bundle.lane} lane of this run was given already: {lanes[bundle.lane].path}"
+            )
+        lanes[bundle.lane] = bundle
+    taken: dict[str, int] = {}
+    runs = []
+    for (_, label), lanes in groups.items():
+        taken[label] = taken.get(label, 0) + 1
+        runs.append(Run(label if taken[label] == 1 else f"{label} ({taken[label]})", lanes))
+    return runs
+
+
+def compare(
+    runs: Sequence[Run],
+    gates: Gates,
+    name: str,
+    command: str,
+    suite: Suite | None = None,
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+) -> Comparison:
+    """Hold every run against the first.
+
+    Args:
+        runs: two or more for parity; a single one is reported alone.
+        command: what to type to repeat the comparison, for the report.
+        suite: ground truth; None where it is not at hand.
+        progress: told label, cases done and cases in all.
+    """
+    if not runs:
+        raise HarnessError("nothing to compare: name at least one run")
+    reference = runs[0]
+    judged = [_Judge(reference, run, gates, suite).judge(progress) for run in runs]
+    _add_accuracy_deltas(judged, gates)
+    summaries = [_summary(result, result.run is reference) for result in judged]
+    others = summaries[1:] or summaries
+    facts = reference.facts
+    return Comparison(
+        name=name,
+        created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        command=command,
+        tool=device.tool(),
+        suite={
+            "id": facts["suite"]["id"],
+            "sha256": facts["suite"]["sha256"],
+            "cases": len(facts["suite"]["cases"]),
+        },
+        gates=gates.facts(),
+        verdict=worst([summary.verdict for summary in others] + [_soundness(summaries[0])]),
+        runs=summaries,
+        rows=[row for result in judged for row in result.rows],
+        cases=[case for result in judged for case in result.cases],
+        findings=[f for result in judged for f in diagnose.explain(reference, result.run, result.rows, result.cases)],
+    )
+
+
+@dataclass
+class _Result:
+    """What judging one run gave."""
+
+    run: Run
+    rows: list[Row]
+    cases: list[CaseResult]
+    pooled: dict[str, parity.Figures]
+
+
+class _Judge:
+    """Judges one run against the reference, lane by lane and case by case."""
+
+    def __init__(self, reference: Run, run: Run, gates: Gates, suite: Suite | None) -> None:
+        self.reference, self.run, self.gates = reference, run, gates
+        self.truth = {case.id: case for case in suite.cases if case.mask} if suite else {}
+        model = run.facts["model"]
+        self.variant = model["variant"] if model else "unknown"
+        self.result = _Result(run, [], [], {})
+
+    def judge(self, progress: Callable[[str, int, int], None]) -> _Result:
+        lanes = [lane for lane in LANES if lane in self.run.lanes and lane in self.reference.lanes]
+        if self.run is not self.reference and not lanes:
+            self._row("tensor", "pooled/compared", 0.0, Limit(min=1.0), "no lane in common with the reference")
+        # Accuracy is a property of the model, not of the lane: it is taken once, in the lane of an application.
+        accuracy_lane = lanes[-1] if lanes else None
+        for lane in lanes:
+            self._lane(lane, lane == accuracy_lane, progress)
+        return self.result
+
+    def _lane(self, lane: str, accuracy: bool, progress: Callable[[str, int, int], None]) -> None:
+        theirs, ours = self.reference.lanes[lane], self.run.lanes[lane]
+        expected = {case["id"]: case["input_sha256"] for case in ours.cases()}
+        cases = list(theirs.cases())
+        height, width = self._output_size(theirs)
+        pool = parity.Pool(len(cases) * height * width)
+        compared = 0
+        for number, case in enumerate(cases):
+            progress(self.run.label, number, len(cases))
+            result = self._case(lane, case, expected.get(case["id"]), accuracy, pool)
+            compared += result.verdict is not Verdict.INVALID
+            self.result.cases.append(result)
+        if self.run is not self.reference:
+            self._row(lane, "pooled/compared", float(compared), Limit(min=float(max(1, len(cases)))))
+        self.result.pooled[lane] = pooled = pool.figures()
+        for metric, value in pooled.items():
+            self._row(lane, f"pooled/{metric}", value, self._limit(lane, f"pooled/{metric}"))
+
+    def _case(
+        self, lane: str, case: dict[str, Any], input_sha256: str | None, accuracy: bool, pool: parity.Pool
+    ) -> CaseResult:
+        name = case["id"]
+        figures: parity.Figures = {}
+        try:
+            if input_sha256 is None:
+                raise bundles.BundleError("the run has no such case")
+            if input_sha256 != case["input_sha256"]:
+                raise bundles.BundleError("the picture is not the one the reference saw")
+            probability = self.run.lanes[lane].tensor(name)
+            parity.check_finite(probability)
+            if self.run is not self.reference:
+                figures = self._parity(lane, name, probability, pool)
+            if accuracy and name in self.truth and self.run.contract:
+                truth = parity.against_truth(self.run.contract, probability, self.truth[name].read_mask())
+                pool.add_truth(truth)
+                figures |= truth
+        except parity.NotFinite as error:
+            note = f"NaN or infinity in {error.count} pixels"
+            row = judge(self.run.label, lane, f"case/{name}/not_finite", float(error.count), Limit(max=0.0), note)
+            self.result.rows.append(row)
+            return CaseResult(self.run.label, lane, name, Verdict.FAIL, figures, note)
+        except bundles.BundleError as error:
+            return CaseResult(self.run.label, lane, name, Verdict.INVALID, figures, str(error))
+        verdicts = [Verdict.PASS]
+        for metric, value in figures.items():
+            limit = self._limit(lane, f"case/{name}/{metric}")
+            if limit:
+                verdicts.append(self._row(lane, f"case/{name}/{metric}", value, limit).verdict)
+        return CaseResult(self.run.label, lane, name, worst(verdicts), figures)
+
+    def _parity(self, lane: str, name: str, probability: np.ndarray, pool: parity.Pool) -> parity.Figures:
+        reference = self.reference.lanes[lane].tensor(name)
+        try:
+            parity.check_finite(reference)
+        except parity.NotFinite:
+            raise bundles.BundleError("the reference's output is not finite here") from None
+        if reference.shape != probability.shape:
+            raise bundles.BundleError(f"the output is {probability.shape}, the reference's is {reference.shape}")
+        threshold = self.reference.contract.threshold if self.reference.contract else 0.5
+        tolerance = self.gates.tensor_tolerance(self.variant, lane)
+        figures = parity.against_reference(probability, reference, threshold, tolerance)
+        pool.add(figures, probability, reference)
+        return figures
+
+    @staticmethod
+    def _output_size(bundle: bundles.Bundle) -> tuple[int, int]:
+        for case in bundle.cases():
+            try:
+                height, width = bundle.tensor(case["id"]).shape
+            except bundles.BundleError:
+                continue
+            return height, width
+        return 1, 1
+
+    def _limit(self, lane: str, row: str) -> Limit | None:
+        return self.gates.limit(self.variant, lane, row) if self.run is not self.reference else None
+
+    def _row(self, lane: str, row: str, value: float | None, limit: Limit | None, note: str = "") -> Row:
+        judged = judge(self.run.label, lane, row, value, limit, note)
+        if row.endswith("/compared") and judged.verdict is Verdict.FAIL:
+            judged = dataclasses.replace(judged, verdict=Verdict.INVALID)
+        self.result.rows.append(judged)
+        return judged
+
+
+def _add_accuracy_deltas(judged: list[_Result], gates: Gates) -> None:
+    """The accuracy of each run less the reference's, as a row of its own that the gates may limit."""
+    reference = next((p["gt_iou"] for p in judged[0].pooled.values() if "gt_iou" in p), None)
+    for result in judged[1:]:
+        for lane, pooled in result.pooled.items():
+            if reference is not None and pooled.get("gt_iou") is not None:
+                delta = pooled["gt_iou_delta"] = pooled["gt_iou"] - reference  # type: ignore[operator]
+                model = result.run.facts["model"]
+                limit = gates.limit(model["variant"], lane, "pooled/gt_iou_delta")
+                result.rows.append(judge(result.run.label, lane, "pooled/gt_iou_delta", delta, limit))
+
+
+def _summary(result: _Result, reference: bool) -> RunSummary:
+    run, facts = result.run, result.run.facts
+    error = _error(run)
+    verdicts = [row.verdict for row in result.rows if row.limit] + [case.verdict for case in result.cases]
+    verdict = Verdict.INVALID if error else worst(verdicts)
+    return RunSummary(
+        label=run.label,
+        reference=reference,
+        verdict=verdict,
+        bundles={lane: str(bundle.path) for lane, bundle in run.lanes.items()},
+        facts={**facts, "suite": {k: v for k, v in facts["suite"].items() if k != "cases"}},
+        pooled=result.pooled,
+        latency=_latency(run),
+        peak_memory_bytes=facts["memory"].get("peak_bytes"),
+        error=error,
+    )
+
+
+def _soundness(reference: RunSummary) -> Verdict:
+    """What the reference adds to the overall verdict: nothing while it is whole and finite."""
+    return reference.verdict if reference.verdict in (Verdict.INVALID, Verdict.FAIL) else Verdict.PASS
+
+
+def _error(run: Run) -> str:
+    for lane, bundle in run.lanes.items():
+        if bundle.facts["status"] == "failed":
+            return str((bundle.facts.get("error") or {}).get("message", "failed"))
+        if not bundle.complete:
+            return f"the {lane} lane is incomplete: finish it with --resume {bundle.path.parent}"
+    return ""
+
+
+def _latency(run: Run) -> Latency | None:
+    """Figures of the steady phase from the raw samples of the image lane."""
+    bundle = run.lanes.get("image")
+    if bundle is None:
+        return None
+    facts, timing = bundle.facts, bundle.facts["timing"]
+    samples = bundle.samples()
+    steady = samples[samples["phase"] == "steady"]
+    total = steady["total_ns"].to_numpy(np.float64)
+    stages = {
+        stage: float(steady[f"{stage}_ns"].median()) / 1e6
+        for stage in ("preprocess", "invoke", "postprocess")
+        if steady[f"{stage}_ns"].notna().any()
+    }
+    # Wall time of each uninterrupted stretch; a resumed run has several.
+    wall = sum(
+        part["start_ns"].iloc[-1] + part["total_ns"].iloc[-1] - part["start_ns"].iloc[0]
+        for _, part in steady.groupby("restart")
+    )
+    p50, p90 = stats.percentile(total, 0.5), stats.percentile(total, 0.9)
+    return Latency(
+        n=len(steady),
+        p50=_ms(p50),
+        p90=_ms(p90),
+        stages=stages,
+        fps=len(steady) / (wall / 1e9) if wall else None,
+        load=_ms(timing.get("load_ns")),
+        first=_ms(timing.get("first_inference_ns")),
+        note=_latency_note(facts, len(steady)),
+    )
+
+
+def _latency_note(facts: dict[str, Any], n: int) -> str:
+    if facts["device"]["emulated"]:
+        return "emulated processor: latency is INVALID"
+    if n < facts["protocol"]["count"]:
+        return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"
+    return ""
+
+
+def _ms(nanoseconds: float | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e6
+
+
+def relative_bundles(comparison: Comparison, folder: Path) -> Comparison:
+    """The comparison with its bundles' paths relative to the report's folder where they lie inside it."""
+
+    def shorten(path: str) -> str:
+        resolved = Path(path).resolve()
+        inside = resolved.is_relative_to(folder.resolve())
+        return resolved.relative_to(folder.resolve()).as_posix() if inside else str(resolved)
+
+    runs = [dataclasses.replace(r, bundles={k: shorten(v) for k, v in r.bundles.items()}) for r in comparison.runs]
+    return dataclasses.replace(comparison, runs=runs)
+
+
+def verdicts_of(comparison: Comparison) -> Iterator[tuple[str, Verdict]]:
+    """Label and verdict of each judged run."""
+    for summary in comparison.runs:
+        if not summary.reference:
+            yield summary.label, summary.verdict

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts about this machine and this installation: what goes into ``run.json`` beside the run itself."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import resources
+
+
+@functools.cache
+def describe() -> dict[str, Any]:
+    """The ``device`` part of ``run.json``."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "kind": "desktop",
+        "model": _first_line("/sys/class/dmi/id/product_name"),
+        "cpu": _cpu_name(),
+        "arch": platform.machine(),
+        "cores": cores,
+        "os": _os_name(),
+        "emulated": False,
+    }
+
+
+@functools.cache
+def tool() -> dict[str, Any]:
+    """The ``tool`` part of ``run.json``: version, and the commit where it runs from a checkout."""
+    facts: dict[str, Any] = {
+        "name": "mobile-unet-harness",
+        "version": harness.__version__,
+        "commit": None,
+        "dirty": None,
+    }
+    root = resources.checkout()
+    if root is not None:
+        commit = _git(root, "rev-parse", "HEAD")
+        status = _git(root, "status", "--porcelain", "--untracked-files=no")
+        facts.update(commit=commit or None, dirty=bool(status) if status is not None else None)
+    return facts
+
+
+def conditions() -> dict[str, Any]:
+    """What may disturb a measurement right now; what the platform does not tell is absent."""
+    import psutil
+
+    facts: dict[str, Any] = {"load": [round(x, 2) for x in os.getloadavg()]} if hasattr(os, "getloadavg") else {}
+    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
+    if frequency:
+        facts["frequency_mhz"] = round(frequency.current)
+    temperatures = getattr(psutil, "sensors_temperatures", dict)()
+    hottest = [sensor.current for sensors in temperatures.values() for sensor in sensors if sensor.current]
+    if hottest:
+        facts["temperature_c"] = max(hottest)
+    battery = getattr(psutil, "sensors_battery", lambda: None)()
+    if battery:
+        facts["power"] = {"plugged": battery.power_plugged, "battery_percent": round(battery.percent)}
+    return facts
+
+
+def timer() -> dict[str, Any]:
+    """The clock that stamps the stages."""
+    info = time.get_clock_info("perf_counter")
+    return {"name": info.implementation, "resolution_ns": max(1, round(info.resolution * 1e9))}
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _os_name() -> str:
+    try:
+        return f"{platform.freedesktop_os_release()['PRETTY_NAME']} (kernel {platform.release()})"
+    except (OSError, KeyError, AttributeError):
+        return platform.platform()
+
+
+def _first_line(path: str) -> str | None:
+    try:
+        return Path(path).read_text().strip() or None
+    except OSError:
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], check=False, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gates: which tolerance applies to a figure, and what follows from it.
+
+The file (``configs/gates.yaml``) lists entries; the first whose variant, lane and row patterns match a figure is
+the one that applies. Patterns are those of a shell (``*``, ``?``, ``[…]``).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.comparison import Limit, Row
+from harness.errors import HarnessError
+from harness.verdict import Verdict
+
+_KEYS = {"variant", "lane", "row", "min", "max", "warn"}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One entry of the gates file."""
+
+    variant: str
+    lane: str
+    row: str
+    limit: Limit
+
+    def applies(self, variant: str, lane: str, row: str) -> bool:
+        pairs = ((variant, self.variant), (lane, self.lane), (row, self.row))
+        return all(fnmatch.fnmatchcase(value, pattern) for value, pattern in pairs)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """A gates file, read and checked."""
+
+    name: str
+    version: int
+    sha256: str
+    entries: tuple[Gate, ...]
+
+    def limit(self, variant: str, lane: str, row: str) -> Limit | None:
+        """The tolerance of a figure, or None where none applies."""
+        return next((gate.limit for gate in self.entries if gate.applies(variant, lane, row)), None)
+
+    def tensor_tolerance(self, variant: str, lane: str) -> float:
+        """The largest tensor error that is accepted; 0 where the gates do not say."""
+        limit = self.limit(variant, lane, "pooled/max_abs")
+        return limit.max if limit and limit.max is not None else 0.0
+
+    def facts(self) -> dict[str, Any]:
+        return {"name": self.name, "version": self.version, "sha256": self.sha256}
+
+
+def load(path: str | Path) -> Gates:
+    """Read a gates file.
+
+    Raises:
+        HarnessError: it cannot be read, or an entry is not understood; the message names the entry.
+    """
+    import yaml
+
+    try:
+        data = Path(path).read_bytes()
+        table = yaml.safe_load(data)
+    except (OSError, yaml.YAMLError) as error:
+        raise HarnessError(f"{path}: cannot read the gates: {error}") from None
+    if not isinstance(table, dict) or table.get("version") != 1 or not isinstance(table.get("gates"), list):
+        raise HarnessError(f"{path}: not a gates file: expected `version: 1` and a list `gates`")
+    entries = tuple(_gate(entry, f"{path}: gate {number}") for number, entry in enumerate(table["gates"], 1))
+    return Gates(Path(path).name, 1, hashlib.sha256(data).hexdigest(), entries)
+
+
+def _gate(entry: Any, where: str) -> Gate:
+    if not isinstance(entry, dict) or "row" not in entry:
+        raise HarnessError(f"{where}: expected keys {', '.join(sorted(_KEYS))}, `row` among them; got {entry!r}")
+    if unknown := sorted(set(entry) - _KEYS):
+        raise HarnessError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
+    numbers = {}
+    for key in ("min", "max", "warn"):
+        value = entry.get(key)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise HarnessError(f"{where}: {key} is {value!r}, expected a number (write 1.0e-4 with its dot)")
+        numbers[key] = None if value is None else float(value)
+    if (numbers["min"] is None) == (numbers["max"] is None):
+        raise HarnessError(f"{where}: give either min or max")
+    return Gate(str(entry.get("variant", "*")), str(entry.get("lane", "*")), str(entry["row"]), Limit(**numbers))
+
+
+def judge(run: str, lane: str, row: str, value: float | None, limit: Limit | None, note: str = "") -> Row:
+    """A figure with the verdict that follows from its tolerance.
+
+    A figure without a tolerance is reported and passes; one that does not exist is skipped.
+    """
+    if value is None or limit is None:
+        verdict = Verdict.SKIP if value is None else Verdict.PASS
+        return Row(run, lane, row, value, limit, verdict, None, note)
+    sign = 1.0 if limit.max is not None else -1.0
+    bound = limit.max if limit.max is not None else limit.min
+    assert bound is not None
+    if sign * value > sign * bound:
+        verdict = Verdict.FAIL
+    elif limit.warn is not None and sign * value > sign * limit.warn:
+        verdict = Verdict.WARN
+    else:
+        verdict = Verdict.PASS
+    return Row(run, lane, row, value, limit, verdict, _would_pass(value, sign), note)
+
+
+def _would_pass(value: float, sign: float) -> float:
+    """The value with three significant digits, rounded to the side on which it passes."""
+    if value == 0.0:
+        return 0.0
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    rounded = float(f"{sign * math.ceil(sign * value / step) * step:.6g}")
+    return rounded if sign * rounded >= sign * value else value

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A session: several runtimes run over one suite, each in a worker of its own, one bundle per runtime and lane.
+
+Every bundle is put down as ``partial`` before anything runs, so that whatever interrupts the session, the
+folder says what is missing and :func:`resume` goes on with it. What becomes of one runtime never touches
+another's bundles. Nothing here judges.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness import bundle as bundles
+from harness import device, measure, model_file, runtime, suite, targets
+from harness.errors import HarnessError, InvalidError
+from harness.supervisor import Supervisor, WorkerFailure
+
+LANES = ("tensor", "image")  # in the order they are run
+_TIMED_CASES = 16  # frames the steady phase goes round; they stay decoded in the worker
+_MEMORY_FRAMES = 4  # inferences of the memory pass
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run; the same for every runtime of a session.
+
+    Attributes:
+        specs: runtimes as named on the command line.
+        model: model folder or file.
+        suite: id of a shipped suite, or a suite's folder.
+        contract: contract file for a model that carries none.
+        timeout: seconds that one inference or model load may take.
+        memory_limit_mb: resident memory a worker may use; None for no limit.
+    """
+
+    specs: tuple[str, ...]
+    model: str
+    suite: str
+    lanes: tuple[str, ...] = LANES
+    profile: str = "normal"
+    threads: int = 1
+    delegate: str = "cpu"
+    contract: str | None = None
+    timeout: float = 120.0
+    memory_limit_mb: int | None = None
+
+
+class Progress(Protocol):
+    """Told what a session is doing."""
+
+    def __call__(self, label: str, activity: str, done: float, total: float) -> None: ...
+
+
+def run(request: Request, folder: Path, progress: Progress) -> list[Path]:
+    """Run a session and return its bundles' folders, in the order of the command line, complete or failed.
+
+    Raises:
+        HarnessError: the request itself cannot be met (an unknown runtime, no such model or suite, a folder that
+            cannot be written); then nothing has run.
+    """
+    cases = suite.find(request.suite)
+    feed = _feed_contract(request)
+    arms = [_plan(request, cases, spec, order) for order, spec in enumerate(_unique(request.specs))]
+    session = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    for arm in arms:
+        for lane in (lane for lane in LANES if lane in request.lanes):
+            facts = _initial_facts(request, cases, arm, lane, session, feed)
+            arm.writers[lane] = bundles.BundleWriter(folder / f"{facts['run_id']}.run", facts)
+    return _run_arms(request, cases, arms, feed, progress)
+
+
+def resume(folder: Path, progress: Progress) -> list[Path]:
+    """Go on with the interrupted session in ``folder``; bundles that are complete are left alone.
+
+    Raises:
+        HarnessError: there is no session, or the model or suite is no longer the one it was started with.
+    """
+    paths = sorted(folder.glob("*.run"))
+    if not paths:
+        raise HarnessError(f"{folder}: no run bundles to go on with; give the folder of an interrupted run")
+    opened = sorted((bundles.open(path) for path in paths), key=lambda b: b.facts["session"]["order"])
+    unfinished = [b for b in opened if b.facts["status"] == "partial"]
+    if unfinished:
+        stored = unfinished[0].facts["request"]
+        request = Request(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored["session"].items()})
+        cases = suite.find(request.suite)
+        arms: dict[str, _Arm] = {}
+        for bundle in unfinished:
+            facts = bundle.facts
+            if cases.sha256 != facts["suite"]["sha256"]:
+                raise HarnessError(
+                    f"{bundle.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; "
+                    "start a new run"
+                )
+            arm = arms.get(bundle.label) or _plan(request, cases, bundle.label, facts["session"]["order"])
+            if arm.model and facts["model"] and arm.model.sha256 != facts["model"]["sha256"]:
+                raise HarnessError(
+                    f"{bundle.path}: {arm.model.path} has changed since the run was interrupted; start a new run"
+                )
+            facts["protocol"]["restarts"] += 1
+            arm.writers[bundle.lane] = bundles.BundleWriter(bundle.path, facts)
+            arms[bundle.label] = arm
+        _run_arms(request, cases, list(arms.values()), stored["feed"], progress)
+    return [b.path for b in opened]
+
+
+@dataclass
+class _Arm:
+    """One runtime of a session: what it is, and the bundles it writes, one per lane."""
+
+    order: int
+    label: str
+    spec: runtime.Spec
+    model: model_file.ModelFile | None
+    problem: WorkerFailure | None
+    writers: dict[str, bundles.BundleWriter] = dataclasses.field(default_factory=dict)
+
+
+def _unique(specs: tuple[str, ...]) -> Iterator[str]:
+    seen: set[str] = set()
+    for spec in specs:
+        if spec in seen:
+            raise HarnessError(f"runtime {spec!r} is named twice")
+        seen.add(spec)
+        yield spec
+
+
+def _plan(request: Request, cases: suite.Suite, text: str, order: int) -> _Arm:
+    """Look a runtime and its model file up. Typing errors end the session before it begins; a runtime that is not
+    installed or a damaged file is this arm's problem alone."""
+    spec = runtime.parse_spec(text)
+    kind = runtime.find(spec.runtime)
+    problem = None
+    availability = kind.availability()
+    if spec.target is None and availability.version is None:
+        problem = WorkerFailure("runtime", f"{spec.runtime} is not installed: {availability.remedy}")
+    try:
+        model = model_file.find(request.model, spec.variant, request.contract)
+    except model_file.DamagedModelError as error:
+        model, problem = None, WorkerFailure("model", str(error))
+    if model is not None and model.format not in kind.formats:
+        raise HarnessError(f"{text}: {model.path.name} is no model for it; it takes {', '.join(kind.formats)}")
+    return _Arm(order, text, spec, model, problem)
+
+
+def _feed_contract(request: Request) -> str:
+    """The contract that the tensor lane's input is made by: one for all runtimes, the first one's model's."""
+    model = Path(request.model)
+    for source in (request.contract, model / "contract.toml" if model.is_dir() else None):
+        if source is not None and Path(source).is_file():
+            return Path(source).read_text(encoding="utf-8")
+    spec = runtime.parse_spec(request.specs[0])
+    return model_file.find(request.model, spec.variant, request.contract).contract_text
+
+
+def _initial_facts(
+    request: Request, cases: suite.Suite, arm: _Arm, lane: str, session: str, feed: str
+) -> dict[str, Any]:
+    profile = measure.PROFILES[request.profile] if lane == "image" else measure.PROFILES["none"]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", arm.label)
+    asked = {"delegate": request.delegate, "threads": request.threads}
+    return {
+        "schema": bundles.SCHEMA,
+        "run_id": f"{name}-{lane}-{session}",
+        "kind": "suite",
+        "status": "partial",
+        "error": None,
+        "label": arm.label,
+        "session": {"id": session, "arm": arm.label, "order": arm.order},
+        "started_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "tool": device.tool(),
+        "suite": {
+            "id": cases.id,
+            "sha256": cases.sha256,
+            "cases": [
+                {
+                    "id": case.id,
+                    "input_sha256": case.image.sha256,
+                    "height": case.height,
+                    "width": case.width,
+                    "tags": list(case.tags),
+                }
+                for case in cases.cases
+            ],
+        },
+        "model": arm.model.facts() if arm.model else None,
+        "runtime": {"name": arm.spec.runtime, "version": None, "requested": asked, "actual": {}},
+        "device": device.describe(),
+        "build": {},
+        "lane": lane,
+        "protocol": {**profile.facts(), "warmup": 0, "restarts": 1, "seed": None, "timer": device.timer()},
+        "conditions": {},
+        "timing": {},
+        "memory": {},
+        "request": {
+            "spec": arm.label,
+            "session": dataclasses.asdict(request),
+            "feed": feed,
+        },
+    }
+
+
+def _run_arms(request: Request, cases: suite.Suite, arms: list[_Arm], feed: str, progress: Progress) -> list[Path]:
+    for arm in arms:
+        try:
+            if arm.problem:
+                raise arm.problem
+            _run_arm(request, cases, arm, feed, progress)
+        except WorkerFailure as failure:
+            error = {"kind": failure.kind, "message": str(failure), "case": failure.case}
+            for writer in arm.writers.values():
+                if writer.facts["status"] == "partial":
+                    writer.finish("failed", error)
+            progress(arm.label, f"failed: {failure}", 1, 1)
+    return [writer.folder for arm in arms for writer in arm.writers.values()]
+
+
+def _run_arm(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progress: Progress) -> None:
+    # The last lane is the one that is timed: its bundle stays open for the timing and the memory pass.
+    timed = list(arm.writers.values())[-1]
+    log = timed.folder.parent / f"{timed.facts['run_id']}.log"
+    with _worker(request, arm, log) as worker:
+        progress(arm.label, "loading", 0, 1)
+        activation = _activate(request, arm, feed, worker)
+        for lane, writer in arm.writers.items():
+            _record_activation(writer, activation)
+            _run_lane(cases, arm.label, lane, writer, worker, progress)
+            if writer is not timed:
+                writer.finish("complete")
+        _time(cases, arm.label, timed, worker, progress)
+    progress(arm.label, "memory pass", 0, 1)
+    with _worker(request, arm, log) as worker:
+        _activate(request, arm, feed, worker)
+        timed.facts["memory"] = _memory_pass(cases, worker)
+    timed.finish("complete")
+    log.unlink(missing_ok=True)
+    progress(arm.label, "done", 1, 1)
+
+
+@contextmanager
+def _worker(request: Request, arm: _Arm, log: Path) -> Iterator[Supervisor]:
+    entry = runtime.registered()[arm.spec.runtime]
+    limit = request.memory_limit_mb
+    try:
+        python = targets.python_for(arm.spec.target)
+    except InvalidError as error:
+        raise WorkerFailure("runtime", str(error)) from None
+    with Supervisor(entry.value, log, request.timeout, limit << 20 if limit else None, python) as worker:
+        yield worker
+
+
+def _activate(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dict[str, Any]:
+    assert arm.model is not None
+    return worker.request(
+        "activate",
+        path=str(arm.model.path),
+        contract=arm.model.contract_text,
+        feed=feed,
+        threads=request.threads,
+        delegate=request.delegate,
+    )
+
+
+def _record_activation(writer: bundles.BundleWriter, activation: dict[str, Any]) -> None:
+    found = activation["facts"]
+    facts = writer.facts
+    facts["runtime"].update(version=found["version"], actual=found["actual"])
+    facts["model"].update(inputs=found["inputs"], outputs=found["outputs"])
+    facts["build"] = found["build"]
+    facts["timing"].setdefault("load_ns", activation["load_ns"])
+    facts["conditions"].setdefault("before", device.conditions())
+    writer.save()
+
+
+def _run_lane(
+    cases: suite.Suite,
+    label: str,
+    lane: str,
+    writer: bundles.BundleWriter,
+    worker: Supervisor,
+    progress: Progress,
+) -> None:
+    """One pass over the suite: every case's tensor, and for the image lane the cold and warm-up frames."""
+    total = len(cases.cases)
+    restart = writer.facts["protocol"]["restarts"] - 1
+    phase = "cold"
+    for number, case in enumerate(cases.cases):
+        progress(label, f"{lane} lane", number, total)
+        if writer.done(case.id):
+            continue
+        reply = _ask_case(worker, lane, case, writer)
+        if lane == "image":
+            writer.add_samples([{"phase": phase, "restart": restart, "block": 0, **reply["sample"]}])
+            writer.facts["protocol"]["warmup"] += phase == "warm"
+            if phase == "cold":
+                writer.facts["timing"].setdefault("first_inference_ns", reply["sample"]["total_ns"])
+        phase = "warm"
+    progress(label, f"{lane} lane", total, total)
+
+
+def _ask_case(worker: Supervisor, lane: str, case: suite.Case, writer: bundles.BundleWriter) -> dict[str, Any]:
+    try:
+        case.image.read_bytes()  # a changed picture must not become a result
+        out = writer.tensor_path(case.id)
+        return worker.request("infer", lane=lane, case=case.id, image=str(case.image.path), out=str(out))
+    except HarnessError as error:
+        raise WorkerFailure("suite", str(error), case.id) from None
+    except WorkerFailure as failure:
+        raise WorkerFailure(failure.kind, f"case {case.id}: {failure}", case.id) from None
+
+
+def _time(cases: suite.Suite, label: str, writer: bundles.BundleWriter, worker: Supervisor, progress: Progress) -> None:
+    facts = writer.facts
+    profile = measure.PROFILES[facts["protocol"]["profile"]]
+    if profile.count == 0:
+        return
+    frames = [(case.id, str(case.image.path)) for case in cases.cases[:_TIMED_CASES]]
+    restart = facts["protocol"]["restarts"] - 1
+
+    def time_block(count: int, first: int) -> measure.Samples:
+        return worker.request("time", cases=frames, frames=count, first=first)["samples"]
+
+    start = None
+    for block, samples in enumerate(measure.steady_blocks(profile, time_block)):
+        writer.add_samples({"phase": "steady", "restart": restart, "block": block, **row} for row in samples)
+        start = start or samples[0]["start_ns"]
+        elapsed = (samples[-1]["start_ns"] - start) / 1e9
+        progress(label, "timing", min(elapsed, profile.duration), profile.duration)
+        if block == 0:
+            facts["conditions"]["during"] = device.conditions()
+    facts["conditions"]["after"] = device.conditions()
+
+
+def _memory_pass(cases: suite.Suite, worker: Supervisor) -> dict[str, Any]:
+    frames = [(case.id, str(case.image.path)) for case in cases.cases[:_MEMORY_FRAMES]]
+    worker.request("time", cases=frames, frames=_MEMORY_FRAMES, first=0)
+    return worker.request("peak")
