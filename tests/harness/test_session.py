@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`harness run`: what a session leaves behind, whatever happens to its workers or to itself.
+
+Real processes throughout: the command line, its workers, and signals.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness import bundle, suite
+
+PLUGIN = Path(__file__).parent / "plugin"
+HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of six small pictures: a bright figure on dark ground."""
+    random = np.random.default_rng(7)
+    entries = []
+    for number in range(6):
+        mask = np.zeros((96, 80), bool)
+        mask[20 + number : 90, 15 : 60 + number] = True
+        image = np.where(mask[..., None], 200, 40) + random.integers(-20, 20, (96, 80, 3))
+        entries.append(suite.Entry(f"figure-{number}", image.astype(np.uint8), mask))
+    return suite.write(tmp_path_factory.mktemp("suite") / "figures", "figures", entries).root
+
+
+def environment(**faults: str) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(PLUGIN), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **faults}
+
+
+def run(*arguments: str | Path, **faults: str) -> subprocess.CompletedProcess[str]:
+    command = [*HARNESS, *map(str, arguments)]
+    return subprocess.run(command, env=environment(**faults), capture_output=True, text=True, timeout=120, check=False)
+
+
+def bundles_in(folder: Path) -> dict[tuple[str, str], bundle.Bundle]:
+    opened = [bundle.open(path) for path in folder.rglob("*.run")]
+    return {(b.label, b.lane): b for b in opened}
+
+
+def test_a_run_leaves_one_verified_bundle_per_runtime_and_lane(cases: Path, tmp_path: Path) -> None:
+    done = run("run", "tflite", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "out", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert {(row["label"], row["lane"], row["status"]) for row in json.loads(done.stdout)} == {
+        (label, lane, "complete") for label in ("tflite", "faulty") for lane in ("tensor", "image")
+    }
+    for found in bundles_in(tmp_path / "out").values():
+        found.verify()
+        for case in found.cases():
+            probability = found.tensor(case["id"])
+            assert probability.shape == (224, 224)
+            assert probability.min() >= 0.0
+            assert probability.max() <= 1.0
+
+
+def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(cases: Path, tmp_path: Path) -> None:
+    done = run("run", "faulty", "--suite", cases, "--profile", "quick", "--lane", "image", "--out", tmp_path / "out")
+
+    assert done.returncode == 0, done.stderr
+    found = bundles_in(tmp_path / "out")["faulty", "image"]
+    steady = found.samples().query("phase == 'steady'")
+    assert len(steady) >= 64
+    assert steady["start_ns"].iloc[-1] - steady["start_ns"].iloc[0] >= 5e9
+    stages = steady[["preprocess_ns", "invoke_ns", "postprocess_ns"]]
+    assert (stages > 0).all(axis=None)
+    assert (stages.sum(axis=1) <= steady["total_ns"]).all()
+    assert found.facts["memory"]["peak_bytes"] > 10 << 20
+    assert found.facts["timing"]["load_ns"] > 0
+
+
+@pytest.mark.parametrize(
+    ("how", "kind", "words"),
+    [
+        ("segfault", "crash", "SIGSEGV"),
+        ("exit", "crash", "status 3"),
+        ("hang", "timeout", "--timeout"),
+        ("memory", "memory", "--memory-limit"),
+        ("raise", "runtime", "the accelerator went away"),
+    ],
+)
+def test_what_becomes_of_one_worker_is_named_and_touches_no_other(
+    cases: Path, tmp_path: Path, how: str, kind: str, words: str
+) -> None:
+    done = run(
+        *("run", "faulty", "tflite", "--suite", cases, "--profile", "none", "--out", tmp_path / "out"),
+        *("--timeout", "4", "--memory-limit", "900"),
+        FAULTY_HOW=how,
+        FAULTY_AT="3",
+    )
+
+    assert done.returncode == 4
+    assert words in done.stdout
+    assert "figure-2" in done.stdout
+    found = bundles_in(tmp_path / "out")
+    failed = found["faulty", "tensor"]
+    assert (failed.facts["status"], failed.facts["error"]["kind"]) == ("failed", kind)
+    assert failed.facts["error"]["case"] == "figure-2"
+    assert failed.tensor("figure-1").shape == (224, 224), "what was finished before the fault is kept"
+    assert found["tflite", "tensor"].complete
+    assert found["tflite", "image"].complete
+
+
+def test_a_runtime_that_lacks_what_it_needs_is_invalid_and_names_the_remedy(cases: Path, tmp_path: Path) -> None:
+    done = run("run", "absent", "tflite", "--suite", cases, "--profile", "none", "--out", tmp_path / "out")
+
+    assert done.returncode == 4
+    assert "pip install what-it-needs" in done.stdout
+    assert bundles_in(tmp_path / "out")["tflite", "image"].complete
+
+
+def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedProcess[str]:
+    """Start a slow run, wait until it is in its second lane, and hit the worker, the parent, or both."""
+    process = subprocess.Popen(
+        [*HARNESS, "run", "faulty", "--suite", str(cases), "--profile", "none", "--out", str(folder)],
+        env=environment(FAULTY_SLEEP="0.1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("faulty-image-*.run/tensors/figure-1.npy")):
+        assert time.monotonic() < deadline, "the run did not get to its second lane"
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    if victim == "worker":
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+    elif victim == "parent":
+        os.kill(process.pid, signal.SIGKILL)
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+@pytest.mark.parametrize(("victim", "status"), [("parent", -signal.SIGKILL), ("group", 130)])
+def test_an_interrupted_run_says_partial_and_resume_completes_it_to_the_same_result(
+    cases: Path, tmp_path: Path, victim: str, status: int
+) -> None:
+    whole = run("run", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+
+    stopped = interrupt(cases, tmp_path / "out", victim)
+
+    assert stopped.returncode == status, stopped.stderr
+    found = bundles_in(tmp_path / "out")
+    assert found["faulty", "tensor"].complete
+    assert found["faulty", "image"].facts["status"] == "partial"
+    assert not (found["faulty", "image"].path / "checksums.txt").exists()
+
+    resumed = run("run", "--resume", tmp_path / "out")
+
+    assert resumed.returncode == 0, resumed.stderr
+    expected, found = bundles_in(tmp_path / "whole"), bundles_in(tmp_path / "out")
+    assert expected.keys() == found.keys()
+    for key, reference in expected.items():
+        found[key].verify()
+        for case in reference.cases():
+            assert np.array_equal(found[key].tensor(case["id"]), reference.tensor(case["id"]))
+    samples = found["faulty", "image"].samples()
+    assert sorted(samples["case"]) == sorted(case["id"] for case in found["faulty", "image"].cases())
+    assert samples["seq"].tolist() == list(range(6))
+
+
+def test_a_killed_worker_is_a_failed_run_that_keeps_its_finished_cases(cases: Path, tmp_path: Path) -> None:
+    stopped = interrupt(cases, tmp_path / "out", "worker")
+
+    assert stopped.returncode == 4
+    assert "SIGKILL" in stopped.stdout
+    found = bundles_in(tmp_path / "out")
+    assert found["faulty", "tensor"].complete
+    assert found["faulty", "image"].facts["status"] == "failed"
+    assert found["faulty", "image"].tensor("figure-1").shape == (224, 224)
+
+
+def test_resume_refuses_a_suite_that_changed_meanwhile(cases: Path, tmp_path: Path) -> None:
+    own = suite.write(tmp_path / "suite", "figures", _copies(cases)).root
+    interrupt(own, tmp_path / "out", "parent")
+    entries = list(_copies(cases))
+    for path in [*own.rglob("*.png"), own / "suite.json"]:
+        path.unlink()
+    for folder in ("images", "masks"):
+        (own / folder).rmdir()
+    suite.write(own, "figures", entries[:-1])
+
+    resumed = run("run", "--resume", tmp_path / "out")
+
+    assert resumed.returncode == 2
+    assert "has changed since the run was interrupted" in resumed.stderr
+
+
+def _copies(cases: Path) -> list[suite.Entry]:
+    return [suite.Entry(c.id, c.read_image(), c.read_mask()) for c in suite.load(cases).cases]
+
+
+def test_a_changed_picture_of_the_suite_stops_the_run_with_its_name(cases: Path, tmp_path: Path) -> None:
+    own = suite.write(tmp_path / "suite", "figures", _copies(cases))
+    victim = own.cases[2].image.path
+    data = bytearray(victim.read_bytes())
+    data[-20] ^= 1
+    victim.write_bytes(data)
+
+    done = run("run", "faulty", "--suite", own.root, "--profile", "none", "--out", tmp_path / "out")
+
+    assert done.returncode == 4
+    assert str(victim) in done.stdout
+    assert "harness suite verify" in done.stdout
+    assert bundles_in(tmp_path / "out")["faulty", "tensor"].facts["error"]["kind"] == "suite"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run"], "name at least one runtime"),
+        (["run", "nothing"], "no runtime 'nothing'; known: absent, faulty, keras, tflite"),
+        (["run", "tflite:int9"], "model.int9.tflite"),
+        (["run", "tflite", "tflite"], "named twice"),
+        (["run", "tflite@nowhere"], "@package==version"),
+        (["run", "t f"], "names no runtime"),
+        (["run", "tflite", "--model", "no/such/model"], "no such model"),
+        (["run", "tflite", "--suite", "no/such/suite"], "no such suite"),
+        (["run", "tflite", "--lane", "both", "--resume", "."], "takes no other arguments"),
+        (["run", "--resume", "."], "no run bundles"),
+        (["compare"], "name a reference"),
+        (["report"], "name the run bundles"),
+        (["report", "no/such.run"], "no such run bundle"),
+    ],
+)
+def test_bad_usage_is_one_message_and_nothing_runs(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    done = run(*arguments)
+
+    assert done.returncode in (2, 4)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("*.run"))
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(cases: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    done = run("run", "faulty", "--suite", cases, "--out", tmp_path / "file" / "out")
+
+    assert done.returncode == 2
+    assert str(tmp_path / "file" / "out") in done.stderr
+    assert "--out" in done.stderr
+
+
+def test_results_are_never_overwritten(cases: Path, tmp_path: Path) -> None:
+    first = run("run", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "out")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    again = run("run", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "out")
+
+    assert first.returncode == 0
+    assert again.returncode == 2
+    assert "holds results already" in again.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
