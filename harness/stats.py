@@ -23,9 +23,10 @@ def smallest_n(p: float) -> int:
     """
     if not 0.0 < p < 1.0:
         raise ValueError(f"a percentile lies between 0 and 1, not {p}")
+    from scipy.stats import binom
+
     n = _MIN_ABOVE
-    # P[Bin(n, q) ≤ 1] in closed form.
-    while p**n + n * (1 - p) * p ** (n - 1) > 1 - _CONFIDENCE:
+    while binom.cdf(_MIN_ABOVE - 1, n, 1 - p) > 1 - _CONFIDENCE:
         n += 1
     return n
 
