@@ -165,9 +165,9 @@ def _triple(table: dict[str, Any], name: str, where: str) -> tuple[float, float,
 
 
 class _Taps(NamedTuple):
-    """Resampling of one axis: output ``i`` is ``sum_k weight[i, k] * input[index[i, k]] / denominator``."""
+    """Resampling of one axis: output ``i`` is ``sum_k weight[i, k] * input[source[i, k]] / denominator``."""
 
-    index: np.ndarray
+    source: np.ndarray
     weight: np.ndarray
     denominator: int
 
@@ -176,19 +176,19 @@ def _bilinear_taps(size_in: int, size_out: int) -> _Taps:
     # Output i has its centre at ((2i + 1) * size_in - size_out) / (2 * size_out) input pixels.
     position = (2 * np.arange(size_out, dtype=np.int64) + 1) * size_in - size_out
     low, fraction = np.divmod(position, 2 * size_out)
-    index = np.clip(np.stack([low, low + 1], axis=1), 0, size_in - 1)
-    return _Taps(index, np.stack([2 * size_out - fraction, fraction], axis=1), 2 * size_out)
+    source = np.clip(np.stack([low, low + 1], axis=1), 0, size_in - 1)
+    return _Taps(source, np.stack([2 * size_out - fraction, fraction], axis=1), 2 * size_out)
 
 
 def _area_taps(size_in: int, size_out: int) -> _Taps:
     # In units of 1/size_out of an input pixel, output i covers [i * size_in, (i + 1) * size_in).
     start = np.arange(size_out, dtype=np.int64) * size_in
     first = start // size_out
-    index = first[:, None] + np.arange(-(-size_in // size_out) + 1)
-    overlap = np.minimum(start[:, None] + size_in, (index + 1) * size_out) - np.maximum(
-        start[:, None], index * size_out
+    source = first[:, None] + np.arange(-(-size_in // size_out) + 1)
+    overlap = np.minimum(start[:, None] + size_in, (source + 1) * size_out) - np.maximum(
+        start[:, None], source * size_out
     )
-    return _Taps(np.minimum(index, size_in - 1), np.maximum(overlap, 0), size_in)
+    return _Taps(np.minimum(source, size_in - 1), np.maximum(overlap, 0), size_in)
 
 
 def _taps(size_in: int, size_out: int) -> _Taps:
@@ -198,12 +198,12 @@ def _taps(size_in: int, size_out: int) -> _Taps:
 def _resample(array: np.ndarray, taps: _Taps, axis: int) -> np.ndarray:
     """Weighted sum along one axis, not yet divided by the denominator. Works tap by tap to stay small."""
     shape = [1] * array.ndim
-    shape[axis] = len(taps.index)
+    shape[axis] = len(taps.source)
     total: np.ndarray | None = None
-    for k in range(taps.index.shape[1]):
+    for k in range(taps.source.shape[1]):
         weight = taps.weight[:, k].astype(array.dtype)
         if weight.any():
-            term = np.take(array, taps.index[:, k], axis=axis) * weight.reshape(shape)
+            term = np.take(array, taps.source[:, k], axis=axis) * weight.reshape(shape)
             total = term if total is None else np.add(total, term, out=total)
     assert total is not None
     return total

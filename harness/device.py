@@ -55,7 +55,7 @@ def conditions() -> dict[str, Any]:
     frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
     if frequency:
         facts["frequency_mhz"] = round(frequency.current)
-    temperatures = getattr(psutil, "sensors_temperatures", dict)()
+    temperatures: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
     hottest = [sensor.current for sensors in temperatures.values() for sensor in sensors if sensor.current]
     if hottest:
         facts["temperature_c"] = max(hottest)

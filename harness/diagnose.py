@@ -67,9 +67,8 @@ def _foreign_file(run: Run) -> Iterator[Finding]:
 
 
 def _lanes(label: str, rows: Sequence[Row], cases: Sequence[CaseResult]) -> Iterator[Finding]:
-    failed = {
-        lane: [row for row in rows if row.lane == lane and row.verdict is Verdict.FAIL] for lane in ("tensor", "image")
-    }
+    beyond = [row for row in rows if row.verdict is Verdict.FAIL and not row.row.endswith("/not_finite")]
+    failed = {lane: [row for row in beyond if row.lane == lane] for lane in ("tensor", "image")}
     compared = {case.lane for case in cases}
     if failed["image"] and "tensor" in compared and not failed["tensor"]:
         yield Finding(

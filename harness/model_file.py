@@ -190,7 +190,8 @@ def _variant_of(flatbuffer: Any) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
     graph = flatbuffer.subgraphs[0]
-    constants, activations = Counter(), Counter()
+    constants: Counter[int] = Counter()
+    activations: Counter[int] = Counter()
     for tensor in graph.tensors:
         buffer = flatbuffer.buffers[tensor.buffer].data
         kind = constants if buffer is not None and len(buffer) else activations

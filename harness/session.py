@@ -52,6 +52,11 @@ class Request:
     timeout: float = 120.0
     memory_limit_mb: int | None = None
 
+    @classmethod
+    def from_json(cls, table: dict[str, Any]) -> Request:
+        """The request as a bundle carries it, to go on with."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
+
 
 class Progress(Protocol):
     """Told what a session is doing."""
@@ -90,7 +95,7 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
     unfinished = [b for b in opened if b.facts["status"] == "partial"]
     if unfinished:
         stored = unfinished[0].facts["request"]
-        request = Request(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored["session"].items()})
+        request = Request.from_json(stored["session"])
         cases = suite.find(request.suite)
         arms: dict[str, _Arm] = {}
         for bundle in unfinished:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ def runtimes(as_json: bool) -> None:
     """List the runtimes that can be run here, those that cannot, and what to install."""
     from harness import model_file, resources, runtime
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, entry in runtime.registered().items():
         try:
             kind = runtime.find(name)
