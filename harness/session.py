@@ -55,7 +55,8 @@ class Request:
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Request:
         """The request as a bundle carries it, to go on with."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
+        return cls(**values)
 
 
 class Progress(Protocol):

@@ -95,6 +95,7 @@ def judge_and_report(
     from harness import gates as gating
     from harness import report, resources, verdict
     from harness.cli.progress import progress
+    from harness.report import console
 
     limits = gating.load(gates or resources.default_gates())
     runs = comparing.open_runs(paths)
@@ -109,7 +110,7 @@ def judge_and_report(
     if as_json:
         click.echo(comparison.to_json(), nl=False)
     else:
-        report.console.print_table(comparison, Console(), page)
+        console.print_table(comparison, Console(), page)
     return verdict.exit_code(comparison.verdict)
 
 
