@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one calm table at the end of a comparison on a terminal. Knows a comparison; writes no files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.comparison import Comparison, RunSummary
+from harness.report import figures, overview
+from harness.verdict import Verdict
+
+_STYLES = {
+    Verdict.PASS: "green",
+    Verdict.WARN: "yellow",
+    Verdict.FAIL: "bold red",
+    Verdict.INVALID: "bold magenta",
+    Verdict.SKIP: "dim",
+}
+
+
+def print_table(comparison: Comparison, console: Console, report: Path | None = None) -> None:
+    """Print verdicts and figures of each run, then the findings, then where the report is.
+
+    Args:
+        console: on something that is no terminal the output is plain aligned text.
+        report: the page's path, named in the last line.
+    """
+    found = overview.index(comparison)
+    lanes = overview.lanes(comparison)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("run", overflow="fold", min_width=8)
+    for lane in lanes:
+        table.add_column(lane, no_wrap=True)
+    for name in ("max err", "mask IoU", "GT IoU", "p50 ms", "p90 ms", "FPS", "mem MB", "size MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in comparison.runs:
+        verdicts = [_verdict(run, overview.lane_verdict(run, lane, found)) for lane in lanes]
+        table.add_row(Text(run.label), *verdicts, *map(Text, _figures(run)))
+    console.print(table)
+    console.print()
+    console.print(Text(overview.headline(comparison), style="bold"))
+    if fastest := overview.speed(comparison):
+        console.print(Text(fastest))
+    for run in comparison.runs:
+        if run.error:
+            _indented(console, f"{run.label}: {run.error}")
+    for finding in comparison.findings:
+        _indented(console, f"{finding.run}: {finding.title}. {finding.remedy}")
+    if report is not None:
+        console.print(Text(f"Report: {report}"), soft_wrap=True)
+
+
+def _indented(console: Console, text: str) -> None:
+    console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))
+
+
+def _verdict(run: RunSummary, verdict: Verdict | None) -> Text:
+    if run.reference and not run.error:
+        return Text("ref", style="dim")
+    return Text(str(verdict or "-"), style=_STYLES.get(verdict, "") if verdict else "dim")
+
+
+def _figures(run: RunSummary) -> list[str]:
+    timed = run.latency
+    return [
+        "-" if run.reference else figures.error(overview.worst_of_lanes(run, "max_abs", max)),
+        "-" if run.reference else figures.iou(overview.worst_of_lanes(run, "mask_iou", min)),
+        figures.iou(overview.truth(run, "gt_iou")),
+        figures.milliseconds(timed.p50 if timed else None),
+        figures.milliseconds(timed.p90 if timed else None),
+        figures.rate(timed.fps if timed else None),
+        figures.megabytes(run.peak_memory_bytes),
+        figures.megabytes(overview.model_bytes(run)),
+    ]

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a comparison says at a glance: the sentence, the matrix and the figures that every output shows.
+
+Shared by the page, the Markdown and the terminal, so that the three say the same. Verdicts are taken from the
+comparison and summed up by ``verdict.worst``; none is computed here, and nothing is read from disk.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from harness.comparison import CaseResult, Comparison, Limit, Row, RunSummary
+from harness.report import figures
+from harness.verdict import Verdict, worst
+
+AGREES = (Verdict.PASS, Verdict.WARN)
+ATTENTION = (Verdict.FAIL, Verdict.INVALID)
+LANES = ("tensor", "image")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One field of the verdict matrix: a verdict where the gates give one, and a few words."""
+
+    verdict: Verdict | None
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    run: RunSummary
+    cells: list[Cell]
+
+
+@dataclass
+class Index:
+    """The comparison's cases and gated rows, found by run and lane."""
+
+    cases: dict[tuple[str, str], list[CaseResult]] = field(default_factory=lambda: defaultdict(list))
+    gated: dict[tuple[str, str], list[Row]] = field(default_factory=lambda: defaultdict(list))
+    attention: dict[tuple[str, str, str], list[Row]] = field(default_factory=lambda: defaultdict(list))
+
+
+def index(comparison: Comparison) -> Index:
+    """Sort the comparison's cases and gated rows by run and lane, and the rows of a case that did not pass by case."""
+    result = Index()
+    for case in comparison.cases:
+        result.cases[case.run, case.lane].append(case)
+    for row in filter(is_gated, comparison.rows):
+        result.gated[row.run, row.lane].append(row)
+        name = case_of(row)
+        if name is not None and row.verdict is not Verdict.PASS:
+            result.attention[row.run, row.lane, name].append(row)
+    return result
+
+
+def is_gated(row: Row) -> bool:
+    """Whether a row counts for a verdict; a NaN fails without a limit."""
+    return row.limit is not None or row.verdict in ATTENTION
+
+
+def metric_of(row: Row) -> str:
+    return row.row.rsplit("/", 1)[-1]
+
+
+def case_of(row: Row) -> str | None:
+    """The case a row speaks of; None for a pooled row. A case's name may hold slashes."""
+    return row.row.split("/", 1)[1].rpartition("/")[0] if row.row.startswith("case/") else None
+
+
+def lanes(comparison: Comparison) -> list[str]:
+    """The lanes that any run took part in, tensor before image."""
+    present = {lane for run in comparison.runs for lane in [*run.bundles, *run.pooled]}
+    present |= {case.lane for case in comparison.cases}
+    return [lane for lane in LANES if lane in present]
+
+
+def gated_rows(found: Index) -> list[Row]:
+    """Every pooled gated row, then the rows of single cases that did not pass."""
+    rows = [row for rows in found.gated.values() for row in rows]
+    pooled = [row for row in rows if case_of(row) is None]
+    return pooled + [row for row in rows if case_of(row) is not None and row.verdict is not Verdict.PASS]
+
+
+# --- sentences -----------------------------------------------------------------------------------
+
+
+def headline(comparison: Comparison) -> str:
+    """The verdict in one or two sentences, worst news first."""
+    reference = comparison.reference
+    others = [run for run in comparison.runs if not run.reference]
+    if reference.error:
+        return f"The reference {reference.label} gave no result: nothing could be compared."
+    failed = _failed_cases(comparison)
+    total = int(comparison.suite.get("cases") or 0)
+    invalid = [run for run in others if run.verdict in (Verdict.INVALID, Verdict.SKIP)]
+    differ = [run for run in others if run.verdict is Verdict.FAIL]
+    agree = [run for run in others if run.verdict in AGREES]
+    sentences = [_differs(run, reference, len(failed[run.label]), total) for run in differ]
+    if invalid:
+        sentences.append(f"{_names(invalid)} could not be compared.")
+    if agree and len(agree) == len(others):
+        who = agree[0].label if len(agree) == 1 else f"All {len(agree)} runs"
+        sentences.append(f"{who} {'agrees' if len(agree) == 1 else 'agree'} with {reference.label} {_all(total)}.")
+    elif agree:
+        verb = "agrees" if len(agree) == 1 else "agree"
+        sentences.append(f"{_names(agree)} {verb} {'with ' + reference.label + ' ' if not differ else ''}{_all(total)}.")
+    if reference.verdict is Verdict.FAIL:
+        sentences.append(f"The reference {reference.label} itself misses its limits.")
+    return " ".join(sentences) or f"{reference.label} was run alone: there is nothing to compare it with."
+
+
+def speed(comparison: Comparison) -> str:
+    """Who is fastest, where one machine measured all of them; empty where that cannot be said."""
+    timed = [(run.latency.p50, run) for run in comparison.runs if run.latency and run.latency.p50 and not run.latency.note]
+    machines = {str(run.facts.get("device")) for _, run in timed}
+    if len(timed) < 2 or len(machines) != 1:
+        return ""
+    best, run = min(timed, key=lambda pair: pair[0])
+    text = f"{run.label} is the fastest at {figures.milliseconds(best)} ms per frame (median)"
+    base = next((p50 for p50, run in timed if run.reference), None)
+    if run.reference or base is None:
+        return text + "."
+    return f"{text}; {comparison.reference.label} takes {figures.milliseconds(base)} ms."
+
+
+def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:
+    failed: dict[str, set[str]] = defaultdict(set)
+    for case in comparison.cases:
+        if case.verdict in ATTENTION:
+            failed[case.run].add(case.case)
+    return failed
+
+
+def _differs(run: RunSummary, reference: RunSummary, cases: int, total: int) -> str:
+    if not cases:
+        return f"{run.label} stays within the limits of every case but not {_all(total, 'over')}."
+    return f"{run.label} differs from {reference.label} on {cases} of {total} cases."
+
+
+def _all(total: int, how: str = "on") -> str:
+    return f"{how} the only case" if total == 1 else f"{how} all {total} cases" + (" together" if how == "over" else "")
+
+
+def _names(runs: list[RunSummary]) -> str:
+    labels = [run.label for run in runs]
+    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
+# --- matrix --------------------------------------------------------------------------------------
+
+
+def matrix_columns(comparison: Comparison) -> list[str]:
+    return [*(f"{lane} lane" for lane in lanes(comparison)), "ground truth", "median frame"]
+
+
+def matrix(comparison: Comparison, found: Index) -> list[MatrixRow]:
+    """The verdict of each run in each lane, against ground truth, and its median frame; columns as
+    :func:`matrix_columns`."""
+    return [
+        MatrixRow(
+            run,
+            [
+                *(_lane_cell(run, lane, found, comparison) for lane in lanes(comparison)),
+                _truth_cell(run, lanes(comparison), found),
+                _frame_cell(run),
+            ],
+        )
+        for run in comparison.runs
+    ]
+
+
+def lane_verdict(run: RunSummary, lane: str, found: Index) -> Verdict | None:
+    """The worst of a run's cases and gated figures against the reference in one lane; None where there are none."""
+    rows = [row.verdict for row in found.gated[run.label, lane] if not _is_truth(row)]
+    verdicts = rows + [case.verdict for case in found.cases[run.label, lane]]
+    if verdicts:
+        return worst(verdicts)
+    return run.verdict if run.error else None
+
+
+def _lane_cell(run: RunSummary, lane: str, found: Index, comparison: Comparison) -> Cell:
+    if run.reference and not run.error:
+        return Cell(None, "reference" if lane in run.bundles else "not run")
+    verdict = lane_verdict(run, lane, found)
+    if verdict is None:
+        return Cell(None, "not run")
+    cases = found.cases[run.label, lane]
+    agreeing = sum(case.verdict in AGREES for case in cases)
+    return Cell(verdict, f"{agreeing} of {comparison.suite.get('cases', len(cases))} cases", run.error)
+
+
+def _truth_cell(run: RunSummary, present: list[str], found: Index) -> Cell:
+    rows = [row for lane in present for row in found.gated[run.label, lane] if _is_truth(row)]
+    verdict = worst(row.verdict for row in rows) if rows else None
+    value = truth(run, "gt_iou")
+    text = f"IoU {figures.iou(value)}" if value is not None else figures.NONE
+    return Cell(verdict, text, "" if value is not None else run.error or "no ground truth at hand")
+
+
+def _frame_cell(run: RunSummary) -> Cell:
+    if run.latency is None or run.latency.p50 is None:
+        return Cell(None, figures.NONE, run.error or (run.latency.note if run.latency else "") or "not timed")
+    return Cell(None, f"{figures.milliseconds(run.latency.p50)} ms", run.latency.note)
+
+
+def _is_truth(row: Row) -> bool:
+    return metric_of(row).startswith("gt_")
+
+
+# --- figures of a run ----------------------------------------------------------------------------
+
+
+def worst_of_lanes(run: RunSummary, metric: str, pick: Callable[[Iterable[float]], float]) -> float | None:
+    """A pooled metric over both lanes, by ``max`` or ``min``; None where no lane has it."""
+    values = [v for v in (pooled.get(metric) for pooled in run.pooled.values()) if v is not None]
+    return pick(values) if values else None
+
+
+def truth(run: RunSummary, metric: str) -> float | None:
+    """A metric against ground truth: in the image lane, the whole path, where there is one."""
+    values = [run.pooled.get(lane, {}).get(metric) for lane in ("image", "tensor")]
+    return next((v for v in values if v is not None), None)
+
+
+def model_bytes(run: RunSummary) -> int | None:
+    return (run.facts.get("model") or {}).get("bytes")
+
+
+def limit_text(row: Row) -> str:
+    """A limit in words: ``≤ 1e-4``, ``≥ 0.98``; empty where there is none."""
+    return _limit(row.limit) if row.limit else ""
+
+
+def _limit(limit: Limit) -> str:
+    parts = [f"≤ {figures.exact(limit.max)}" if limit.max is not None else ""]
+    parts += [f"≥ {figures.exact(limit.min)}" if limit.min is not None else ""]
+    text = " and ".join(filter(None, parts))
+    return text + (f" (warns at {figures.exact(limit.warn)})" if limit.warn is not None else "")
+
+
+def would_pass_text(row: Row) -> str:
+    """The smallest tolerance that would pass, such as ``≤ 3.2e-4``; empty where there is none."""
+    if row.would_pass is None or row.limit is None:
+        return ""
+    return f"{'≤' if row.limit.max is not None else '≥'} {figures.exact(row.would_pass)}"
