@@ -253,12 +253,18 @@ def _summary(result: _Result, reference: bool) -> RunSummary:
         reference=reference,
         verdict=verdict,
         bundles={lane: str(bundle.path) for lane, bundle in run.lanes.items()},
-        facts={**facts, "suite": {k: v for k, v in facts["suite"].items() if k != "cases"}},
+        facts=_public(facts),
         pooled=result.pooled,
         latency=_latency(run),
         peak_memory_bytes=facts["memory"].get("peak_bytes"),
         error=error,
     )
+
+
+def _public(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a report repeats of ``run.json``: not the list of cases, nor how to resume (it names local folders)."""
+    suite = {name: value for name, value in facts["suite"].items() if name != "cases"}
+    return {name: value for name, value in facts.items() if name != "request"} | {"suite": suite}
 
 
 def _soundness(reference: RunSummary) -> Verdict:

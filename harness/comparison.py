@@ -97,7 +97,8 @@ class RunSummary:
     Attributes:
         label: what the tables call it; unique within a comparison.
         bundles: path of the bundle of each lane, relative to the report's folder where it lies inside it.
-        facts: ``run.json`` of one of its bundles without the list of cases (model, runtime, device, …).
+        facts: ``run.json`` of one of its bundles (model, runtime, device, …) without the list of cases and what
+            only a resumed run needs.
         pooled: lane -> metric -> figure over all cases (the metrics of :class:`CaseResult`; mask_iou also as
             ``mask_iou_min``, the worst case).
         error: why the run is INVALID; empty otherwise.

@@ -7,6 +7,7 @@ Facts are read from the file: the flatbuffer of a ``.tflite``, the archive of a 
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class ModelFile:
         format: ``keras``, ``h5`` or ``tflite``.
         contract: the contract, and ``contract_text`` its source.
         ops: number of operators by name; empty where the file does not tell.
+        listed: whether ``model.json`` beside it lists this very file; None where there is none, or not this variant.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class ModelFile:
     contract: contracts.Contract
     contract_text: str
     ops: dict[str, int] = field(default_factory=dict)
+    listed: bool | None = None
 
     def facts(self) -> dict[str, Any]:
         """The ``model`` part of ``run.json``."""
@@ -64,6 +67,7 @@ class ModelFile:
             "bytes": self.bytes,
             "contract": self.contract_text,
             "ops": sum(self.ops.values()) or None,
+            "listed": self.listed,
         }
 
 
@@ -106,7 +110,8 @@ def find(model: str | Path, variant: str, contract: str | Path | None = None) ->
     except contracts.ContractError as error:
         raise ModelError(str(error)) from None
     digest = hashlib.sha256(data).hexdigest()
-    return ModelFile(file, name, variant, format, digest, len(data), parsed, text, ops)
+    listed = _listed(file, digest)
+    return ModelFile(file, name, variant, format, digest, len(data), parsed, text, ops, listed)
 
 
 def available_variants(model: str | Path) -> list[str]:
@@ -123,6 +128,16 @@ def _file_in(folder: Path, variant: str) -> Path:
             return folder / name
     have = ", ".join(available_variants(folder)) or "no variant at all"
     raise ModelError(f"{folder}: no {names[0]} (variant {variant}); the folder has {have}; segmodel export makes them")
+
+
+def _listed(file: Path, sha256: str) -> bool | None:
+    """Whether the folder's ``model.json``, written by the export, lists a file of this name with this hash."""
+    try:
+        variants = json.loads((file.parent / "model.json").read_text(encoding="utf-8"))["variants"].values()
+        hashes = {entry["file"]: entry["sha256"] for entry in variants}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return hashes[file.name] == sha256 if file.name in hashes else None
 
 
 def _contract_text(file: Path, embedded: str | None, given: str | Path | None) -> tuple[str, str]:

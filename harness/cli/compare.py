@@ -110,7 +110,8 @@ def judge_and_report(
     if as_json:
         click.echo(comparison.to_json(), nl=False)
     else:
-        console.print_table(comparison, Console(), page)
+        # A pipe has no width to fit.
+        console.print_table(comparison, Console(width=None if sys.stdout.isatty() else 140), page)
     return verdict.exit_code(comparison.verdict)
 
 

@@ -10,17 +10,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness import bundle, suite
+from harness import suite
 
-PLUGIN = Path(__file__).parent / "plugin"
-HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
+from .commands import HARNESS, bundles_in, environment, run
 
 
 @pytest.fixture(scope="module")
@@ -34,21 +32,6 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = np.where(mask[..., None], 200, 40) + random.integers(-20, 20, (96, 80, 3))
         entries.append(suite.Entry(f"figure-{number}", image.astype(np.uint8), mask))
     return suite.write(tmp_path_factory.mktemp("suite") / "figures", "figures", entries).root
-
-
-def environment(**faults: str) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(PLUGIN), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "200", **faults}
-
-
-def run(*arguments: str | Path, **faults: str) -> subprocess.CompletedProcess[str]:
-    command = [*HARNESS, *map(str, arguments)]
-    return subprocess.run(command, env=environment(**faults), capture_output=True, text=True, timeout=120, check=False)
-
-
-def bundles_in(folder: Path) -> dict[tuple[str, str], bundle.Bundle]:
-    opened = [bundle.open(path) for path in folder.rglob("*.run")]
-    return {(b.label, b.lane): b for b in opened}
 
 
 def test_a_run_leaves_one_verified_bundle_per_runtime_and_lane(cases: Path, tmp_path: Path) -> None:
@@ -227,7 +210,7 @@ def test_a_changed_picture_of_the_suite_stops_the_run_with_its_name(cases: Path,
     ("arguments", "words"),
     [
         (["run"], "name at least one runtime"),
-        (["run", "nothing"], "no runtime 'nothing'; known: absent, faulty, keras, tflite"),
+        (["run", "nothing"], "no runtime 'nothing'; known: absent, faulty, keras, swapped, tflite"),
         (["run", "tflite:int9"], "model.int9.tflite"),
         (["run", "tflite", "tflite"], "named twice"),
         (["run", "tflite@nowhere"], "@package==version"),

@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.contract import Contract
 from harness.runtime import Availability, Facts, Options, Runtime
+from harness.runtimes.tflite import TFLiteRuntime
 
 
 class FaultyRuntime(Runtime):
@@ -62,3 +63,10 @@ class MissingDependency(FaultyRuntime):
     @classmethod
     def availability(cls) -> Availability:
         return Availability(None, "pip install what-it-needs")
+
+
+class SwappedRuntime(TFLiteRuntime):
+    """Hands its frames on as OpenCV decodes them: blue first."""
+
+    def decode(self, path: Path) -> np.ndarray:
+        return np.ascontiguousarray(super().decode(path)[..., ::-1])
