@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -44,20 +44,22 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         table.add_row(Text(run.label), *verdicts, *map(Text, _figures(run)))
     console.print(table)
     console.print()
-    console.print(Text(overview.headline(comparison), style="bold"))
+    console.print(Text(" ".join(overview.headline(comparison)), style="bold"))
     if fastest := overview.speed(comparison):
         console.print(Text(fastest))
+    explained = {finding.run for finding in comparison.findings}
     for run in comparison.runs:
-        if run.error:
+        if run.error and run.label not in explained:
             _indented(console, f"{run.label}: {run.error}")
     for finding in comparison.findings:
-        _indented(console, f"{finding.run}: {finding.title}. {finding.remedy}")
+        _indented(console, f"{finding.run}: {finding.title}. {finding.evidence}. {finding.remedy}")
     if report is not None:
         console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
 def _indented(console: Console, text: str) -> None:
-    console.print(Padding(Text(" ".join(text.split())), (0, 0, 0, 2)))
+    lines = textwrap.wrap(text, console.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _verdict(run: RunSummary, verdict: Verdict | None) -> Text:

@@ -89,6 +89,8 @@ _KINDS = {
     "gt_iou_delta": difference,
 }
 
+_OTHER_NAMES = {"compared": "cases compared", "not_finite": "pixels that are no number"}
+
 NAMES = {
     "max_abs": "max error",
     "p99_abs": "p99 error",
@@ -104,6 +106,11 @@ NAMES = {
     "gt_iou_delta": "IoU less the reference's",
 }
 """Metric of a comparison -> what tables call it."""
+
+
+def name(metric_name: str) -> str:
+    """What tables call a metric."""
+    return NAMES.get(metric_name) or _OTHER_NAMES.get(metric_name) or metric_name.replace("_", " ")
 
 
 def metric(name: str, value: float | None) -> str:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.sax.saxutils import XMLGenerator
+from xml.sax.saxutils import quoteattr
 
 from harness.comparison import Comparison, Row, RunSummary
 from harness.report import figures
@@ -33,9 +32,9 @@ def lines(comparison: Comparison, found: Index) -> Iterator[str]:
     tests = {run.label: list(_tests(run, found)) for run in comparison.runs}
     totals = _totals([test for suite in tests.values() for test in suite])
     yield '<?xml version="1.0" encoding="utf-8"?>\n'
-    yield _element("testsuites", {"name": comparison.name, **totals}, close=False)
+    yield _tag("testsuites", {"name": comparison.name, **totals})
     for run in comparison.runs:
-        yield _element("testsuite", {"name": run.label, **_totals(tests[run.label])}, close=False)
+        yield _tag("testsuite", {"name": run.label, **_totals(tests[run.label])})
         yield from map(_test, tests[run.label])
         yield "</testsuite>\n"
     yield "</testsuites>\n"
@@ -60,7 +59,7 @@ def _tests(run: RunSummary, found: Index) -> Iterator[_Test]:
 def explain(row: Row) -> str:
     """A figure beside its limit and the smallest tolerance that would pass, in one line."""
     name = metric_of(row)
-    text = f"{figures.NAMES.get(name, name)} {figures.metric(name, row.value)}"
+    text = f"{figures.name(name)} {figures.metric(name, row.value)}"
     text += f", limit {limit_text(row)}" if row.limit else ""
     text += f", would pass with {would_pass_text(row)}" if row.would_pass is not None else ""
     return text + (f" ({row.note})" if row.note else "")
@@ -76,16 +75,10 @@ def _test(test: _Test) -> str:
     attributes = {"classname": test.group, "name": test.name}
     tag = _TAGS.get(test.verdict)
     if tag is None:
-        return _element("testcase", attributes)
-    return _element("testcase", attributes, close=False) + _element(tag, {"message": test.message}) + "</testcase>\n"
+        return _tag("testcase", attributes, "/>")
+    return _tag("testcase", attributes) + _tag(tag, {"message": test.message}, "/>") + "</testcase>\n"
 
 
-def _element(name: str, attributes: dict[str, str], close: bool = True) -> str:
-    buffer = io.StringIO()
-    writer = XMLGenerator(buffer, short_empty_elements=True)
-    writer.startElement(name, {key: _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text) for key, text in attributes.items()})
-    if close:
-        writer.endElement(name)
-    else:
-        writer.characters("\n")
-    return buffer.getvalue() + ("\n" if close else "")
+def _tag(name: str, attributes: dict[str, str], end: str = ">") -> str:
+    texts = {key: quoteattr(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)) for key, text in attributes.items()}
+    return f"<{' '.join([name, *(f'{key}={text}' for key, text in texts.items())])}{end}\n"

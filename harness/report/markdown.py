@@ -17,11 +17,9 @@ _MOST_ROWS = 200
 def lines(comparison: Comparison, found: Index) -> Iterator[str]:
     """The file's text, section by section."""
     yield f"# {text(comparison.name)}: {comparison.verdict}\n\n"
-    yield f"{text(overview.headline(comparison))}\n{text(overview.speed(comparison))}\n\n"
+    yield f"{text(' '.join([*overview.headline(comparison), overview.speed(comparison)]))}\n\n"
     columns = overview.matrix_columns(comparison)
-    rows = [
-        [run.run.label, str(run.run.verdict), *map(_cell, run.cells)] for run in overview.matrix(comparison, found)
-    ]
+    rows = [[run.run.label, str(run.run.verdict), *map(_cell, run.cells)] for run in overview.matrix(comparison, found)]
     yield from table(["run", "verdict", *columns], rows)
     if errors := [run for run in comparison.runs if run.error]:
         yield from (f"- **{text(run.label)}**: {text(run.error)}\n" for run in errors)
@@ -92,14 +90,24 @@ def _speed(run: RunSummary) -> list[str]:
 
 def _gated(found: Index) -> Iterator[str]:
     rows = overview.gated_rows(found)
-    yield from table(["run", "lane", "figure", "verdict", "value", "limit", "would pass with"], map(_row, rows[:_MOST_ROWS]))
+    yield from table(
+        ["run", "lane", "figure", "verdict", "value", "limit", "would pass with"], map(_row, rows[:_MOST_ROWS])
+    )
     if len(rows) > _MOST_ROWS:
         yield f"{len(rows) - _MOST_ROWS} more rows that did not pass are in `comparison.csv`.\n\n"
 
 
 def _row(row: Row) -> list[str]:
     value = figures.metric(overview.metric_of(row), row.value)
-    return [row.run, row.lane, row.row, str(row.verdict), value, overview.limit_text(row), overview.would_pass_text(row)]
+    return [
+        row.run,
+        row.lane,
+        row.row,
+        str(row.verdict),
+        value,
+        overview.limit_text(row),
+        overview.would_pass_text(row),
+    ]
 
 
 def _code(command: str) -> Iterator[str]:

@@ -88,34 +88,36 @@ def gated_rows(found: Index) -> list[Row]:
 # --- sentences -----------------------------------------------------------------------------------
 
 
-def headline(comparison: Comparison) -> str:
-    """The verdict in one or two sentences, worst news first."""
+def headline(comparison: Comparison) -> list[str]:
+    """The verdict in a few sentences, the gravest first."""
     reference = comparison.reference
     others = [run for run in comparison.runs if not run.reference]
     if reference.error:
-        return f"The reference {reference.label} gave no result: nothing could be compared."
+        return [f"The reference {reference.label} gave no complete result."]
+    if not others:
+        return [f"{reference.label} was run alone: there is nothing to compare it with."]
+    total = int(comparison.suite["cases"])
     failed = _failed_cases(comparison)
-    total = int(comparison.suite.get("cases") or 0)
     invalid = [run for run in others if run.verdict in (Verdict.INVALID, Verdict.SKIP)]
-    differ = [run for run in others if run.verdict is Verdict.FAIL]
-    agree = [run for run in others if run.verdict in AGREES]
-    sentences = [_differs(run, reference, len(failed[run.label]), total) for run in differ]
-    if invalid:
-        sentences.append(f"{_names(invalid)} could not be compared.")
-    if agree and len(agree) == len(others):
-        who = agree[0].label if len(agree) == 1 else f"All {len(agree)} runs"
-        sentences.append(f"{who} {'agrees' if len(agree) == 1 else 'agree'} with {reference.label} {_all(total)}.")
-    elif agree:
+    sentences = [f"{_names(invalid)} could not be compared."] if invalid else []
+    sentences += [
+        _differs(run, reference, len(failed[run.label]), total) for run in others if run.verdict is Verdict.FAIL
+    ]
+    if agree := [run for run in others if run.verdict in AGREES]:
+        whole = len(agree) == len(others) > 1
+        who = f"All {len(agree)} runs" if whole else _names(agree)
         verb = "agrees" if len(agree) == 1 else "agree"
-        sentences.append(f"{_names(agree)} {verb} {'with ' + reference.label + ' ' if not differ else ''}{_all(total)}.")
+        sentences.append(f"{who} {verb} with {reference.label} on {_all(total)}.")
     if reference.verdict is Verdict.FAIL:
-        sentences.append(f"The reference {reference.label} itself misses its limits.")
-    return " ".join(sentences) or f"{reference.label} was run alone: there is nothing to compare it with."
+        sentences.append(f"The reference {reference.label} itself failed.")
+    return sentences
 
 
 def speed(comparison: Comparison) -> str:
     """Who is fastest, where one machine measured all of them; empty where that cannot be said."""
-    timed = [(run.latency.p50, run) for run in comparison.runs if run.latency and run.latency.p50 and not run.latency.note]
+    timed = [
+        (run.latency.p50, run) for run in comparison.runs if run.latency and run.latency.p50 and not run.latency.note
+    ]
     machines = {str(run.facts.get("device")) for _, run in timed}
     if len(timed) < 2 or len(machines) != 1:
         return ""
@@ -137,12 +139,12 @@ def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:
 
 def _differs(run: RunSummary, reference: RunSummary, cases: int, total: int) -> str:
     if not cases:
-        return f"{run.label} stays within the limits of every case but not {_all(total, 'over')}."
+        return f"{run.label} differs from {reference.label} over {_all(total)} together, though on none alone."
     return f"{run.label} differs from {reference.label} on {cases} of {total} cases."
 
 
-def _all(total: int, how: str = "on") -> str:
-    return f"{how} the only case" if total == 1 else f"{how} all {total} cases" + (" together" if how == "over" else "")
+def _all(total: int) -> str:
+    return "the only case" if total == 1 else f"all {total} cases"
 
 
 def _names(runs: list[RunSummary]) -> str:
@@ -204,7 +206,8 @@ def _truth_cell(run: RunSummary, present: list[str], found: Index) -> Cell:
 def _frame_cell(run: RunSummary) -> Cell:
     if run.latency is None or run.latency.p50 is None:
         return Cell(None, figures.NONE, run.error or (run.latency.note if run.latency else "") or "not timed")
-    return Cell(None, f"{figures.milliseconds(run.latency.p50)} ms", run.latency.note)
+    text = f"{figures.milliseconds(run.latency.p50)} ms"
+    return Cell(None, f"{text}, not valid" if run.latency.note else text, run.latency.note)
 
 
 def _is_truth(row: Row) -> bool:

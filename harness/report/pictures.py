@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from harness.contract import quantise
+from harness.contract import quantise, resize
 
 SIDE = 256
 """Longest side of a picture in pixels."""
 
-_LOSSLESS = 101
+_LOSSY, _LOSSLESS = 72, 101
+_BACKDROP = 128.0
 _STEPS = 1e-6 * 10.0 ** np.arange(6)
 # Dark is equal; each decade of difference is one step brighter. RGB.
 _COLOURS = np.array(
@@ -37,7 +38,7 @@ def legend() -> list[tuple[str, str]]:
 
 def thumbnail(image: np.ndarray) -> str:
     """A photograph, uint8 RGB ``(H, W, 3)``, as a small lossy WebP."""
-    return _encode(_shrink(image), 72)
+    return _encode(_shrink(image), _LOSSY)
 
 
 def mask(plane: np.ndarray) -> str:
@@ -47,8 +48,15 @@ def mask(plane: np.ndarray) -> str:
     return _encode(((grey * 31 + 127) // 255 * 255 // 31).astype(np.uint8), _LOSSLESS)
 
 
+def cutout(image: np.ndarray, plane: np.ndarray) -> str:
+    """The picture, uint8 RGB ``(H, W, 3)``, with everything outside the mask ``(h, w)`` in plain grey."""
+    small = _shrink(image)
+    alpha = resize(quantise(plane), small.shape[0], small.shape[1])[..., None].astype(np.float32) / 255
+    return _encode((small * alpha + _BACKDROP * (1 - alpha) + 0.5).astype(np.uint8), _LOSSY)
+
+
 def difference(plane: np.ndarray, reference: np.ndarray, threshold: float) -> str:
-    """The map of ``|plane - reference|`` in decades, pixels that change sides of the threshold in a colour of their own.
+    """The map of ``|plane - reference|`` in decades; pixels that change sides of the threshold have their own colour.
 
     A pixel of a shrunk map shows the worst of those it stands for, so that a single wrong pixel stays visible.
     """
@@ -99,7 +107,7 @@ def _shrink(image: np.ndarray) -> np.ndarray:
 def _encode(image: np.ndarray, quality: int) -> str:
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     _, data = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])
-    return "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
+    return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def _css(colour: np.ndarray) -> str:

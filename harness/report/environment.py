@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each run was made, in words: model, runtime, machine, protocol. Knows the facts of ``run.json`` only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.comparison import Comparison, RunSummary
+from harness.report import figures
+
+
+def table(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Name of each fact and its value in each run; a single value where all runs share it."""
+    facts = [_facts(run) for run in comparison.runs]
+    rows = [(name, [each[name] for each in facts]) for name in facts[0]]
+    return [(name, values[:1] if len(set(values)) == 1 else values) for name, values in rows if any(values)]
+
+
+def _facts(run: RunSummary) -> dict[str, str]:
+    facts = run.facts
+    model, runtime, device, protocol, tool = (
+        facts.get(part) or {} for part in ("model", "runtime", "device", "protocol", "tool")
+    )
+    return {
+        "model": _join(model.get("name"), model.get("variant"), model.get("format")),
+        "model sha256": model.get("sha256") or "",
+        "model size": _unit(figures.megabytes(model.get("bytes")), "MB"),
+        "operators": str(model.get("ops") or ""),
+        "runtime": _join(runtime.get("name"), runtime.get("version")),
+        "requested": in_words(runtime.get("requested")),
+        "actual": in_words(runtime.get("actual")),
+        "device": _join(device.get("kind"), device.get("model"), "emulated" if device.get("emulated") else None),
+        "processor": _join(device.get("cpu"), device.get("arch"), _unit(str(device.get("cores") or ""), "cores")),
+        "system": device.get("os") or "",
+        "build": in_words(facts.get("build")),
+        "protocol": in_words({key: value for key, value in protocol.items() if key != "timer"}),
+        "timer": in_words(protocol.get("timer")),
+        "conditions": in_words(facts.get("conditions")),
+        "started": facts.get("started_at") or "",
+        "session": (facts.get("session") or {}).get("id") or "",
+        "recorded with": _join(
+            f"{tool.get('name', '')} {tool.get('version', '')}".strip(),
+            _unit("commit", str(tool.get("commit") or "")[:12]) if tool.get("commit") else None,
+            "with changes" if tool.get("dirty") else None,
+        ),
+        "bundles": ", ".join(run.bundles.values()),
+    }
+
+
+def in_words(value: Any) -> str:
+    """Nested facts in one line: ``threads 2, delegate xnnpack``; inner tables are set off by semicolons."""
+    if isinstance(value, dict):
+        shown = {str(key).replace("_", " "): inner for key, inner in value.items() if inner not in (None, "", {}, [])}
+        nested = any(isinstance(inner, dict) for inner in shown.values())
+        parts = [f"{key}{':' * isinstance(inner, dict)} {in_words(inner)}" for key, inner in shown.items()]
+        return ("; " if nested else ", ").join(parts)
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(in_words, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _join(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part not in (None, ""))
+
+
+def _unit(text: str, unit: str) -> str:
+    return f"{text} {unit}" if text and text != figures.NONE else ""
