@@ -25,7 +25,8 @@ def iou(value: float | None) -> str:
         return NONE
     if value == 1:
         return "1"
-    return "> 0.9999" if value > 0.99995 else f"{value:.4f}"
+    text = f"{value:.4f}"
+    return "> 0.9999" if text == "1.0000" else text
 
 
 def milliseconds(value: float | None) -> str:

@@ -114,19 +114,13 @@ def headline(comparison: Comparison) -> list[str]:
 
 
 def speed(comparison: Comparison) -> str:
-    """Who is fastest, where one machine measured all of them; empty where that cannot be said."""
-    timed = [
-        (run.latency.p50, run) for run in comparison.runs if run.latency and run.latency.p50 and not run.latency.note
-    ]
-    machines = {str(run.facts.get("device")) for _, run in timed}
-    if len(timed) < 2 or len(machines) != 1:
-        return ""
-    best, run = min(timed, key=lambda pair: pair[0])
-    text = f"{run.label} is the fastest at {figures.milliseconds(best)} ms per frame (median)"
-    base = next((p50 for p50, run in timed if run.reference), None)
-    if run.reference or base is None:
-        return text + "."
-    return f"{text}; {comparison.reference.label} takes {figures.milliseconds(base)} ms."
+    """The median frame of every run whose timing can be trusted; empty where there is none.
+
+    It ranks nobody: whether a difference is more than noise is for the gates to say.
+    """
+    timed = [(run.label, run.latency) for run in comparison.runs if run.latency and not run.latency.note]
+    medians = [f"{label} {figures.milliseconds(latency.p50)} ms" for label, latency in timed if latency.p50]
+    return f"Median frame: {', '.join(medians)}." if medians else ""
 
 
 def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:
