@@ -79,7 +79,8 @@ def test_a_mask_keeps_its_shape_and_its_extremes() -> None:
     shown = decoded(pictures.mask(plane))
 
     assert shown.shape == (12, 16, 3)
-    assert shown[0, 0, 0] == 0 and shown[-1, -1, 0] == 255
+    assert shown[0, 0, 0] == 0
+    assert shown[-1, -1, 0] == 255
     assert np.abs(shown[..., 0] / 255 - plane).max() < 1 / 31
 
 

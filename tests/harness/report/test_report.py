@@ -155,9 +155,13 @@ def test_the_tables_show_the_comparisons_figures(mixed: tuple[Comparison, Path])
     run = next(run for run in comparison.runs if run.label == "shifted")
     pooled, timed = run.pooled["tensor"], run.latency
 
-    assert pooled["mask_iou"] is not None and f"{pooled['mask_iou']:.4f}" in seen
-    assert timed is not None and timed.p50 is not None and timed.fps is not None
-    assert f"{timed.p50:.2f}" in seen and f"{timed.fps:.1f}" in seen
+    assert pooled["mask_iou"] is not None
+    assert f"{pooled['mask_iou']:.4f}" in seen
+    assert timed is not None
+    assert timed.p50 is not None
+    assert timed.fps is not None
+    assert f"{timed.p50:.2f}" in seen
+    assert f"{timed.fps:.1f}" in seen
     assert "45.0 1.23" in seen  # megabytes of memory and of the model
     assert "15.0 % is not invoke" in seen
 
@@ -214,7 +218,8 @@ def test_figures_that_do_not_exist_are_na_with_the_reason_at_hand(cases: Suite, 
 
     assert 'title="too few frames for a p90: 12">n/a<' in page
     assert "too few frames for a p90: 0" in page
-    assert "None" not in text_of(page) and "NaN" not in text_of(page)
+    assert "None" not in text_of(page)
+    assert "NaN" not in text_of(page)
 
 
 def test_without_the_suite_the_page_shows_masks_alone_and_says_so(mixed: tuple[Comparison, Path], cases: Suite) -> None:
@@ -228,7 +233,8 @@ def test_without_the_suite_the_page_shows_masks_alone_and_says_so(mixed: tuple[C
     assert "is not at hand: masks are shown without pictures" in absent
     assert "is not the one that was run" in wrong
     for page in (absent, wrong):
-        assert 'alt="Picture of' not in page and 'alt="Mask of keras"' in page
+        assert 'alt="Picture of' not in page
+        assert 'alt="Mask of keras"' in page
 
 
 def test_a_bundle_that_has_gone_leaves_the_figures(cases: Suite, tmp_path: Path) -> None:
@@ -253,7 +259,10 @@ def test_nothing_in_a_comparison_can_become_markup(mixed: tuple[Comparison, Path
 def test_the_page_asks_the_network_for_nothing(mixed: tuple[Comparison, Path]) -> None:
     page = (mixed[1] / "index.html").read_text(encoding="utf-8")
 
-    assert "http:" not in page and "https:" not in page and "@import" not in page and "url(" not in page
+    assert "http:" not in page
+    assert "https:" not in page
+    assert "@import" not in page
+    assert "url(" not in page
     assert all(source.startswith("data:image/webp;base64,") for source in re.findall(r'src="([^"]*)"', page))
 
 
@@ -266,7 +275,7 @@ def test_every_link_in_the_page_leads_somewhere(mixed: tuple[Comparison, Path]) 
 
 
 def test_two_thousand_cases_are_all_in_the_table_and_the_worst_fifty_in_pictures(tmp_path: Path) -> None:
-    suite = make_suite(tmp_path / "figures", [f"case-{number:04}" for number in range(60)])
+    suite = make_suite(tmp_path / "figures", [f"case-{number:04}" for number in range(80)])
     runners = [Runner("keras"), *(Runner(f"tflite:{n}", lambda p, number: p * (1 - number / 1e6)) for n in range(3))]
     comparison = compared(tmp_path / "report", suite, runners)
     # Cases beyond those in pictures need no tensors: these agree better than any of the real ones.
@@ -277,10 +286,10 @@ def test_two_thousand_cases_are_all_in_the_table_and_the_worst_fifty_in_pictures
             verdict=Verdict.PASS,
             metrics={**result.metrics, "max_abs": 0.0},
         )
-        for copy in range(33)
+        for copy in range(24)
         for result in comparison.cases
     ]
-    cases = [*comparison.cases, *extra][: 2000 * 8]
+    cases = [*comparison.cases, *extra]
     many = dataclasses.replace(comparison, cases=cases, suite={**comparison.suite, "cases": 2000})
 
     page = page_of(many, tmp_path / "report", suite)
