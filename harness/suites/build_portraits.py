@@ -308,7 +308,7 @@ def entries() -> Iterator[suite.Entry]:
 def build(out: str | Path) -> suite.Suite:
     """Write the suite; raises :class:`harness.suite.SuiteError` where a source is missing."""
     text = (HERE / "portraits_mattes" / "PROVENANCE.md").read_text(encoding="utf-8")
-    return suite.write(out, "portraits", entries(), documents={"PROVENANCE.md": text})
+    return suite.write(out, "portraits", entries(), compression=9, documents={"PROVENANCE.md": text})
 
 
 if __name__ == "__main__":
