@@ -95,7 +95,7 @@ class BundleWriter:
         (folder / _CHECKSUMS).unlink(missing_ok=True)
         for leftover in folder.rglob(".*.tmp*"):
             leftover.unlink()
-        self.rows = self._read_rows()
+        self.rows, self._sampled = self._read_rows()
         self.save()
 
     @property
@@ -106,8 +106,8 @@ class BundleWriter:
         return self.folder / "tensors" / f"{case}.npy"
 
     def done(self, case: str) -> bool:
-        """Whether this case's tensor is there."""
-        return self.tensor_path(case).exists()
+        """Whether an earlier, interrupted pass left this case's tensor, and in the image lane its sample as well."""
+        return self.tensor_path(case).exists() and (self.facts["lane"] == "tensor" or case in self._sampled)
 
     def save(self) -> None:
         """Write ``run.json`` with the facts known so far."""
@@ -129,15 +129,17 @@ class BundleWriter:
         lines = [f"{_sha256(path)}  {path.relative_to(self.folder).as_posix()}\n" for path in _files(self.folder)]
         write_file(self.folder / _CHECKSUMS, "".join(lines).encode())
 
-    def _read_rows(self) -> int:
+    def _read_rows(self) -> tuple[int, set[str]]:
+        """Number of timed frames there are already, and the cases they are of."""
         if not self.samples.exists():
             write_file(self.samples, (",".join(SAMPLE_FIELDS) + "\n").encode())
-            return 0
+            return 0, set()
         # An interruption may have cut the last line: keep the whole ones.
         whole = self.samples.read_bytes()
         whole = whole[: whole.rfind(b"\n") + 1]
         write_file(self.samples, whole)
-        return whole.count(b"\n") - 1
+        cases = [row["case"] for row in csv.DictReader(io.StringIO(whole.decode()))]
+        return len(cases), set(cases)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -65,16 +65,34 @@ class Progress(Protocol):
     def __call__(self, label: str, activity: str, done: float, total: float) -> None: ...
 
 
-def run(request: Request, folder: Path, progress: Progress) -> list[Path]:
+@dataclass(frozen=True)
+class Plan:
+    """A request that can be met: everything it names is there."""
+
+    request: Request
+    cases: suite.Suite
+    feed: str
+    arms: list[_Arm]
+
+
+def plan(request: Request) -> Plan:
+    """Look up everything a request names.
+
+    Raises:
+        HarnessError: an unknown runtime, no such model or suite, a model without contract, …
+    """
+    cases = suite.find(request.suite)
+    arms = [_arm(request, spec, order) for order, spec in enumerate(_unique(request.specs))]
+    return Plan(request, cases, _feed_contract(request), arms)
+
+
+def run(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
     """Run a session and return its bundles' folders, in the order of the command line, complete or failed.
 
     Raises:
-        HarnessError: the request itself cannot be met (an unknown runtime, no such model or suite, a folder that
-            cannot be written); then nothing has run.
+        HarnessError: the folder cannot be written; then nothing has run.
     """
-    cases = suite.find(request.suite)
-    feed = _feed_contract(request)
-    arms = [_plan(request, cases, spec, order) for order, spec in enumerate(_unique(request.specs))]
+    request, cases, feed, arms = plan.request, plan.cases, plan.feed, plan.arms
     session = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     for arm in arms:
         for lane in (lane for lane in LANES if lane in request.lanes):
@@ -106,7 +124,7 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
                     f"{bundle.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; "
                     "start a new run"
                 )
-            arm = arms.get(bundle.label) or _plan(request, cases, bundle.label, facts["session"]["order"])
+            arm = arms.get(bundle.label) or _arm(request, bundle.label, facts["session"]["order"])
             if arm.model and facts["model"] and arm.model.sha256 != facts["model"]["sha256"]:
                 raise HarnessError(
                     f"{bundle.path}: {arm.model.path} has changed since the run was interrupted; start a new run"
@@ -139,10 +157,11 @@ def _unique(specs: tuple[str, ...]) -> Iterator[str]:
         yield spec
 
 
-def _plan(request: Request, cases: suite.Suite, text: str, order: int) -> _Arm:
+def _arm(request: Request, text: str, order: int) -> _Arm:
     """Look a runtime and its model file up. Typing errors end the session before it begins; a runtime that is not
     installed or a damaged file is this arm's problem alone."""
     spec = runtime.parse_spec(text)
+    targets.check(spec.target)
     kind = runtime.find(spec.runtime)
     problem = None
     availability = kind.availability()

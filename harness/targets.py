@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError, InvalidError
 
-_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)==(?P<version>[A-Za-z0-9_.+-]+)")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+-]+")
 _COMMON = ("tomli>=2",)
 # What a released package needs besides itself and does not say: it was built before NumPy 2.
 _COMPANIONS = {"tflite-runtime": ("numpy<2", "opencv-python<4.12")}
@@ -24,22 +24,24 @@ _DEFAULT_COMPANIONS = ("numpy", "opencv-python")
 _PYTHON = {"tflite-runtime": "3.11"}
 
 
+def check(target: str | None) -> None:
+    """Raise :class:`HarnessError` where a target is not of the form ``package==version``."""
+    if target is not None and _REQUIREMENT.fullmatch(target) is None:
+        raise HarnessError(f"@{target}: no such target; write @package==version, such as @tflite-runtime==2.14.0")
+
+
 def python_for(target: str | None) -> str:
     """The Python interpreter of a target, whose environment is made if it does not exist yet.
 
     Raises:
-        HarnessError: the target is not of the form ``package==version``.
         InvalidError: the environment cannot be made.
     """
     if target is None:
         return sys.executable
-    match = _REQUIREMENT.fullmatch(target)
-    if match is None:
-        raise HarnessError(f"@{target}: no such target; write @package==version, such as @tflite-runtime==2.14.0")
     folder = _cache() / target
     python = folder / "bin" / "python"
     if not python.exists():
-        _make(folder, match["name"], target)
+        _make(folder, target)
     return str(python)
 
 
@@ -48,7 +50,8 @@ def _cache() -> Path:
     return Path(base) / "mobile-unet-harness" / "environments"
 
 
-def _make(folder: Path, name: str, requirement: str) -> None:
+def _make(folder: Path, requirement: str) -> None:
+    name = requirement.partition("==")[0]
     uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if uv is None:
         raise InvalidError(f"@{requirement} needs uv to make its environment: pip install uv")

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from harness.cli import judge
 from harness.cli import options as shared
 from harness.errors import ExitCode, HarnessError
+
+_REQUEST = "request.json"
+"""What was asked for, in the output folder: ``--resume`` goes on with it."""
 
 
 @click.command()
@@ -45,37 +51,63 @@ def compare(
     Each of REFERENCE and OTHER is runtime[:variant][@target] or the path of a recorded bundle
     (….run, ….run.zip); both mix freely.
     """
-    from harness import bundle, compare_config, session
+    if resume:
+        shared.refuse_with_resume(runs, {**options, "out": out, "config": config_path, "gates": gates})
+        raise SystemExit(_resume(Path(resume), as_json))
+    from harness import compare_config
+
+    config = compare_config.load(config_path) if config_path else compare_config.CompareConfig()
+    options = {name: config.options.get(name) if value is None else value for name, value in options.items()}
+    raise SystemExit(_start(runs or config.runs, gates or config.gates, options, out, as_json))
+
+
+def _start(
+    names: tuple[str, ...], gates_path: str | None, options: dict[str, Any], out: str | None, as_json: bool
+) -> ExitCode:
+    """Look everything up, then run what is to be run, then judge."""
+    from harness import bundle, compare, session
     from harness.cli.progress import progress
 
-    if resume:
-        shared.refuse_with_resume(runs, {**options, "out": out, "config": config_path})
-        folder = Path(resume)
+    if not names:
+        raise HarnessError("name a reference and what to compare with it, such as: harness compare keras tflite")
+    gates = judge.load_gates(gates_path)
+    recorded = [name for name in names if bundle.is_bundle(name)]
+    live = tuple(name for name in names if name not in recorded)
+    if recorded:
+        compare.open_runs(recorded)  # what is wrong with them is better known now than after the runs
+    plan = session.plan(shared.session_request(live, options)) if live else None
+    folder = shared.output_folder(out, "-vs-".join(Path(n).stem if n in recorded else n for n in names))
+    command = shlex.join(["harness", *sys.argv[1:]])
+    paths = [str(Path(name).resolve()) if name in recorded else name for name in names]
+    request = {"runs": paths, "gates": gates_path, "suite": options.get("suite"), "command": command}
+    bundle.write_file(folder / _REQUEST, (json.dumps(request, indent=1) + "\n").encode())
+    made: list[Path] = []
+    if plan:
         with progress() as report:
-            paths = session.resume(folder / "runs", report)
-        command = f"harness compare --resume {shlex.quote(resume)}"
-    else:
-        config = compare_config.load(config_path) if config_path else compare_config.CompareConfig()
-        runs = runs or config.runs
-        gates = gates or config.gates
-        options = {name: config.options.get(name) if value is None else value for name, value in options.items()}
-        if not runs:
-            raise HarnessError("name a reference and what to compare with it, such as: harness compare keras tflite")
-        command = shlex.join(["harness", "compare", *sys.argv[2:]]) if sys.argv[1:2] == ["compare"] else ""
-        live = tuple(name for name in runs if not bundle.is_bundle(name))
-        request = shared.session_request(live, options) if live else None
-        folder = shared.output_folder(
-            out, "-vs-".join(Path(name).stem if bundle.is_bundle(name) else name for name in runs)
-        )
-        made: list[Path] = []
-        if request:
-            with progress() as report:
-                made = session.run(request, folder / "runs", report)
-        paths = _in_order(runs, made)
-    raise SystemExit(judge_and_report(paths, folder, command, gates, options.get("suite"), as_json))
+            made = session.run(plan, folder / "runs", report)
+    runs = compare.open_runs(_in_order(paths, made))
+    return judge.judge_and_report(runs, folder, command, gates, options.get("suite"), as_json)
 
 
-def _in_order(names: tuple[str, ...], made: list[Path]) -> list[Path]:
+def _resume(folder: Path, as_json: bool) -> ExitCode:
+    """Finish the runs of an interrupted comparison, then judge."""
+    from harness import compare, session
+    from harness.cli.progress import progress
+
+    try:
+        request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise HarnessError(f"{folder}: no comparison to go on with: it has no readable {_REQUEST}") from None
+    gates = judge.load_gates(request["gates"])
+    made: list[Path] = []
+    if (folder / "runs").is_dir():
+        with progress() as report:
+            made = session.resume(folder / "runs", report)
+    runs = compare.open_runs(_in_order(request["runs"], made))
+    return judge.judge_and_report(runs, folder, request["command"], gates, request["suite"], as_json)
+
+
+def _in_order(names: Sequence[str], made: Sequence[Path]) -> list[Path]:
     """Bundles in the order of the command line: recorded ones where they were named, new ones by their label."""
     from harness import bundle
 
@@ -83,49 +115,3 @@ def _in_order(names: tuple[str, ...], made: list[Path]) -> list[Path]:
     for path in made:
         by_label.setdefault(bundle.open(path).label, []).append(path)
     return [path for name in names for path in ([Path(name)] if bundle.is_bundle(name) else by_label[name])]
-
-
-def judge_and_report(
-    paths: list[Path], folder: Path, command: str, gates: str | None, suite: str | None, as_json: bool
-) -> ExitCode:
-    """Compare bundles, write the report into ``folder``, print the result; the exit status to end with."""
-    from rich.console import Console
-
-    from harness import compare as comparing
-    from harness import gates as gating
-    from harness import report, resources, verdict
-    from harness.cli.progress import progress
-    from harness.report import console
-
-    limits = gating.load(gates or resources.default_gates())
-    runs = comparing.open_runs(paths)
-    cases = _suite_of(runs[0], suite)
-    with progress() as tell:
-        comparison = comparing.compare(
-            runs, limits, folder.name, command, cases, lambda label, done, total: tell(label, "comparing", done, total)
-        )
-        tell("report", "writing", 0, 1)
-        comparison = comparing.relative_bundles(comparison, folder)
-        page = report.write(comparison, folder, cases)
-    if as_json:
-        click.echo(comparison.to_json(), nl=False)
-    else:
-        # A pipe has no width to fit.
-        console.print_table(comparison, Console(width=None if sys.stdout.isatty() else 140), page)
-    return verdict.exit_code(comparison.verdict)
-
-
-def _suite_of(reference: Any, given: str | None) -> Any:
-    """The suite the reference ran, if it is at hand and still the same: for ground truth and pictures."""
-    from harness import suite
-
-    recorded = reference.facts["suite"]
-    request = reference.facts["request"].get("session", {})
-    for candidate in (given, request.get("suite"), recorded["id"]):
-        try:
-            found = suite.find(candidate) if candidate else None
-        except HarnessError:
-            continue
-        if found is not None and found.sha256 == recorded["sha256"]:
-            return found
-    return None

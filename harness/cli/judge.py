@@ -61,10 +61,10 @@ def _suite_of(reference: Run, given: str | None) -> Suite | None:
 
     recorded = reference.facts["suite"]
     if given:
-        found = suite.find(given)
-        if found.sha256 != recorded["sha256"]:
+        named = suite.find(given)
+        if named.sha256 != recorded["sha256"]:
             raise HarnessError(f"--suite {given}: not the suite {recorded['id']!r} that {reference.label} ran")
-        return found
+        return named
     for candidate in (reference.facts["request"].get("session", {}).get("suite"), recorded["id"]):
         try:
             found = suite.find(candidate) if candidate else None

@@ -69,14 +69,15 @@ def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
     """A :class:`harness.session.Request` from command-line options; None means the default."""
     from harness import session
 
-    lane = options["lane"] or "both"
+    lane, suite = options["lane"] or "both", options["suite"] or "portraits"
     given = {
-        "model": options["model"] or str(resources.default_model()),
-        "suite": options["suite"] or "portraits",
+        # Absolute, so that an interrupted run can go on from anywhere.
+        "model": str(Path(options["model"] or resources.default_model()).resolve()),
+        "suite": str(Path(suite).resolve()) if Path(suite).exists() else suite,
         "lanes": session.LANES if lane == "both" else (lane,),
         "profile": options["profile"],
         "threads": options["threads"],
-        "contract": options["contract"],
+        "contract": options["contract"] and str(Path(options["contract"]).resolve()),
         "timeout": options["timeout"],
         "memory_limit_mb": options["memory_limit"],
     }
@@ -99,7 +100,7 @@ def output_folder(out: str | None, name: str) -> Path:
         raise HarnessError(
             f"{folder}: cannot write there: {error.strerror}; choose another folder with --out"
         ) from None
-    if any(folder.glob("*.run")) or (folder / "runs").is_dir():
+    if any(folder.glob("*.run")) or any((folder / name).exists() for name in ("runs", "request.json", "index.html")):
         raise HarnessError(f"{folder}: holds results already; choose another folder, or go on with --resume {folder}")
     return folder
 

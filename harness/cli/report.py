@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from harness.cli import judge
 from harness.cli import options as shared
-from harness.cli.compare import judge_and_report
 from harness.errors import HarnessError
 
 
@@ -37,11 +37,16 @@ def report(bundles: tuple[str, ...], gates: str | None, suite: str | None, out: 
 
     A BUNDLE may also be a folder of bundles.
     """
+    from harness import compare
+
     paths = [found for name in bundles for found in _expand(Path(name))]
     if not paths:
         raise HarnessError("name the run bundles to report on (….run or ….run.zip), or a folder of them")
+    limits = judge.load_gates(gates)
+    runs = compare.open_runs(paths)
     folder = shared.output_folder(out, "report")
-    raise SystemExit(judge_and_report(paths, folder, shlex.join(["harness", *sys.argv[1:]]), gates, suite, as_json))
+    command = shlex.join(["harness", *sys.argv[1:]])
+    raise SystemExit(judge.judge_and_report(runs, folder, command, limits, suite, as_json))
 
 
 def _expand(path: Path) -> list[Path]:

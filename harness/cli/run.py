@@ -31,10 +31,10 @@ def run(runtimes: tuple[str, ...], resume: str | None, out: str | None, as_json:
     else:
         if not runtimes:
             raise HarnessError("name at least one runtime; harness runtimes lists them")
-        request = shared.session_request(runtimes, options)
+        plan = session.plan(shared.session_request(runtimes, options))
         folder = shared.output_folder(out, "-".join(runtimes))
         with progress() as report:
-            paths = session.run(request, folder, report)
+            paths = session.run(plan, folder, report)
     raise SystemExit(_tell(paths, as_json))
 
 

@@ -12,11 +12,12 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from harness import suite
+from harness import comparison, suite
 
 from .commands import HARNESS, bundles_in, environment, run
 
@@ -105,6 +106,15 @@ def test_a_runtime_that_lacks_what_it_needs_is_invalid_and_names_the_remedy(case
     assert bundles_in(tmp_path / "out")["tflite", "image"].complete
 
 
+def wait_for(folder: Path, pattern: str, process: subprocess.Popen[Any]) -> None:
+    """Until a running command has written a file."""
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(pattern)):
+        assert time.monotonic() < deadline, f"no {pattern} within a minute"
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+
+
 def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedProcess[str]:
     """Start a slow run, wait until it is in its second lane, and hit the worker, the parent, or both."""
     process = subprocess.Popen(
@@ -115,11 +125,7 @@ def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedPro
         text=True,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("faulty-image-*.run/tensors/figure-1.npy")):
-        assert time.monotonic() < deadline, "the run did not get to its second lane"
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.02)
+    wait_for(folder, "faulty-image-*.run/tensors/figure-1.npy", process)
     if victim == "worker":
         children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
         os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
@@ -235,7 +241,7 @@ def test_bad_usage_is_one_message_and_nothing_runs(
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert not list(tmp_path.rglob("*.run"))
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(cases: Path, tmp_path: Path) -> None:
@@ -258,3 +264,29 @@ def test_results_are_never_overwritten(cases: Path, tmp_path: Path) -> None:
     assert again.returncode == 2
     assert "holds results already" in again.stderr
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+def test_an_interrupted_comparison_goes_on_to_the_same_report(cases: Path, tmp_path: Path) -> None:
+    recorded = run("run", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "recorded")
+    assert recorded.returncode == 0, recorded.stderr
+    reference = bundles_in(tmp_path / "recorded")["faulty", "tensor"].path
+    arguments = ("compare", reference, "faulty", "--suite", cases, "--profile", "none", "--lane", "tensor")
+    whole = run(*arguments, "--out", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*HARNESS, *map(str, arguments), "--out", str(out)], env=environment(FAULTY_SLEEP="0.2"), stderr=subprocess.PIPE
+    )
+    wait_for(out, "runs/faulty-tensor-*.run/tensors/figure-1.npy", process)
+    process.kill()
+    process.communicate()
+    assert not (out / "index.html").exists()
+    resumed = run("compare", "--resume", out)
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert (out / "index.html").exists()
+    first, second = (comparison.read(folder / "comparison.json") for folder in (tmp_path / "whole", out))
+    assert [r.pooled for r in second.runs] == [r.pooled for r in first.runs]
+    assert [r.verdict for r in second.rows] == [r.verdict for r in first.rows]
+    assert len(second.rows) > 5
