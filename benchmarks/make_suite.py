@@ -38,7 +38,7 @@ def entries(count: int, seed: int = 0) -> Iterator[suite.Entry]:
         )
 
 
-def make(count: int, out: str | Path, seed: int = 0) -> suite.Suite:
+def make_suite(count: int, out: str | Path, seed: int = 0) -> suite.Suite:
     """Write the suite; see :func:`harness.suite.write`."""
     return suite.write(out, f"generated-{count}", entries(count, seed), compression=1)
 
@@ -47,7 +47,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 3 or not sys.argv[1].isdigit():
         sys.exit("usage: python benchmarks/make_suite.py N OUT")
     try:
-        made = make(int(sys.argv[1]), sys.argv[2])
+        made = make_suite(int(sys.argv[1]), sys.argv[2])
     except HarnessError as error:
         sys.exit(f"error: {error}")
     sys.stdout.write(f"{made.root}: {len(made.cases)} cases, sha256 {made.sha256}\n")

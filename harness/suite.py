@@ -395,7 +395,7 @@ def create(
 
 
 def _slug(stem: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:100] or "unnamed"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or "unnamed"
 
 
 def _pairs(folder: Path) -> tuple[list[tuple[Path, Path | None]], list[str]]:
