@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,6 +19,9 @@ from harness.report import cases, environment, figures, overview, pictures, plot
 from harness.report.evidence import Evidence
 from harness.report.overview import Index
 from harness.verdict import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_PICTURED = 50
 """The worst cases that are shown in pictures; the tables hold all of them."""
@@ -49,6 +52,7 @@ def chunks(comparison: Comparison, found: Index, evidence: Evidence) -> Iterator
 
 def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[str, Any]:
     entries = cases.worst_first(comparison)
+    steady = _steady(comparison, evidence)
     rows = overview.gated_rows(found)
     return {
         "comparison": comparison,
@@ -60,8 +64,9 @@ def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[s
         "matrix": overview.matrix(comparison, found),
         "agreement": _agreement(comparison),
         "errors": _error_plot(comparison, found),
-        "stages": _stage_plot(comparison),
-        "timing": _timing(comparison, evidence),
+        "stages": _stage_plot(comparison, steady),
+        "latencies": _latency_plot(comparison, steady),
+        "series": [_series(label, frames) for label, frames in steady.items()],
         "legend": pictures.legend(),
         "pictured": min(len(entries), MOST_PICTURED),
         "cases": cases.in_pictures(comparison, entries[:MOST_PICTURED], evidence),
@@ -127,25 +132,60 @@ def _error_plot(comparison: Comparison, found: Index) -> _Plot | None:
 # --- speed ---------------------------------------------------------------------------------------
 
 
+def _steady(comparison: Comparison, evidence: Evidence) -> dict[str, pd.DataFrame]:
+    """The steady frames of each run that was timed."""
+    tables = {run.label: evidence.samples(run.label) for run in comparison.runs}
+    steady = {
+        label: table[(table["phase"] == "steady") & table["total_ns"].notna() & table["start_ns"].notna()]
+        for label, table in tables.items()
+        if table is not None
+    }
+    return {label: frames for label, frames in steady.items() if len(frames)}
+
+
 @dataclass(frozen=True)
 class _StageRow:
+    """The stages of one run's frame.
+
+    Attributes:
+        parts: name of each stage, its width in percent of the longest row, and its median in milliseconds.
+        outside: share of all steady frames' time that is not ``invoke``; None without samples.
+    """
+
     label: str
     parts: list[tuple[str, float, float]]
-    """Name, width in percent of the slowest run's frame, milliseconds."""
-    outside: float
-    """Share of the frame that is not ``invoke``."""
+    outside: float | None
 
 
-def _stage_plot(comparison: Comparison) -> list[_StageRow]:
-    timed = [(run.label, run.latency.stages) for run in comparison.runs if run.latency and run.latency.stages]
+def _stage_plot(comparison: Comparison, steady: dict[str, pd.DataFrame]) -> list[_StageRow]:
+    timed = [(run.label, run.latency.stages) for run in comparison.runs if run.latency]
     longest = max((sum(stages.values()) for _, stages in timed), default=0.0)
+    return [
+        _StageRow(
+            label,
+            [(name, round(100 * value / longest, 2), value) for name, value in stages.items()],
+            1 - float(steady[label]["invoke_ns"].sum() / steady[label]["total_ns"].sum()) if label in steady else None,
+        )
+        for label, stages in timed
+        if sum(stages.values()) > 0
+    ]
+
+
+def _latency_plot(comparison: Comparison, steady: dict[str, pd.DataFrame]) -> _Plot | None:
+    """How the steady frames' latency is spread."""
+    spread = {label: frames["total_ns"].to_numpy(np.float64) / 1e6 for label, frames in steady.items()}
+    if not spread:
+        return None
+    medians = {run.label: run.latency.p50 for run in comparison.runs if run.latency}
+    axis = plots.log_axis([float(v) for ms in spread.values() for v in (ms.min(), ms.max())], 40)
     rows = []
-    for label, stages in timed:
-        total = sum(stages.values())
-        if total > 0:
-            parts = [(name, round(100 * value / longest, 2), value) for name, value in stages.items()]
-            rows.append(_StageRow(label, parts, 1 - stages.get("invoke", 0.0) / total))
-    return rows
+    for label, ms in spread.items():
+        middle = medians.get(label)
+        low, high = figures.milliseconds(float(ms.min())), figures.milliseconds(float(ms.max()))
+        summary = f"{label}: {len(ms)} frames, {low} to {high} ms, median {figures.milliseconds(middle)} ms"
+        mark = axis.at(middle) if middle else None
+        rows.append(_PlotRow(label, f"{len(ms)} frames", summary, axis.histogram(ms), mark))
+    return _Plot(rows, plots.round_ticks(axis))
 
 
 @dataclass(frozen=True)
@@ -157,40 +197,12 @@ class _Series:
     milliseconds: list[plots.Tick]
 
 
-@dataclass(frozen=True)
-class _Timing:
-    plot: _Plot
-    series: list[_Series]
-
-
-def _timing(comparison: Comparison, evidence: Evidence) -> _Timing | None:
-    """How the steady frames' latency is spread, and how it went over time."""
-    medians = {run.label: run.latency.p50 for run in comparison.runs if run.latency}
-    steady = {}
-    for run in comparison.runs:
-        table = evidence.samples(run.label)
-        if table is not None:
-            frames = table[(table["phase"] == "steady") & table["total_ns"].notna()]
-            if len(frames):
-                start = frames["start_ns"].to_numpy(np.float64)
-                steady[run.label] = (start - start.min()) / 1e9, frames["total_ns"].to_numpy(np.float64) / 1e6
-    if not steady:
-        return None
-    axis = plots.log_axis([float(v) for _, ms in steady.values() for v in (ms.min(), ms.max())], 40)
-    rows = []
-    for label, (_, ms) in steady.items():
-        middle = medians.get(label)
-        low, high = figures.milliseconds(float(ms.min())), figures.milliseconds(float(ms.max()))
-        summary = f"{label}: {len(ms)} frames, {low} to {high} ms, median {figures.milliseconds(middle)} ms"
-        mark = axis.at(middle) if middle else None
-        rows.append(_PlotRow(label, f"{len(ms)} frames", summary, axis.histogram(ms), mark))
-    return _Timing(_Plot(rows, plots.round_ticks(axis)), [_series(label, *s) for label, s in steady.items()])
-
-
-def _series(label: str, seconds: np.ndarray, ms: np.ndarray) -> _Series:
-    order = np.argsort(seconds, kind="stable")
-    seconds, ms = np.nan_to_num(seconds[order]), ms[order]
-    last, high = float(seconds.max()), 1.08 * float(ms.max())
+def _series(label: str, frames: pd.DataFrame) -> _Series:
+    """How one run's latency went over time."""
+    frames = frames.sort_values("start_ns", kind="stable")
+    start = frames["start_ns"].to_numpy(np.float64)
+    seconds, ms = (start - start[0]) / 1e9, frames["total_ns"].to_numpy(np.float64) / 1e6
+    last, high = float(seconds[-1]), 1.08 * float(ms.max())
     summary = f"{label}: {len(ms)} frames over {last:.1f} s, highest {figures.milliseconds(float(ms.max()))} ms"
     places = plots.points(seconds, ms, last, high)
     return _Series(label, summary, places, plots.linear_ticks(last, 6), plots.linear_ticks(high, 4))
