@@ -48,13 +48,13 @@ class Gates:
         """The tolerance of a figure, or None where none applies."""
         return next((gate.limit for gate in self.entries if gate.applies(variant, lane, row)), None)
 
-    def tensor_tolerance(self, variant: str, lane: str) -> float:
-        """The tensor error that is accepted: of every pixel, or else of 99 %; 0 where the gates do not say."""
+    def tensor_tolerance(self, variant: str, lane: str) -> float | None:
+        """The tensor error that is accepted: of every pixel, or else of 99 %; None where the gates do not say."""
         for row in ("pooled/max_abs", "pooled/p99_abs"):
             limit = self.limit(variant, lane, row)
             if limit and limit.max is not None:
                 return limit.max
-        return 0.0
+        return None
 
     def facts(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, "sha256": self.sha256}

@@ -38,19 +38,21 @@ def check_finite(probability: np.ndarray) -> None:
         raise NotFinite(count)
 
 
-def against_reference(probability: np.ndarray, reference: np.ndarray, threshold: float, tolerance: float) -> Figures:
+def against_reference(
+    probability: np.ndarray, reference: np.ndarray, threshold: float, tolerance: float | None
+) -> Figures:
     """One case against the reference's output, both float32 ``(h, w)``.
 
     Args:
         threshold: of the reference's contract.
-        tolerance: accepted tensor error, for the flip margin (:func:`harness.metrics.flips`).
+        tolerance: accepted tensor error, for the flip margin (:func:`harness.metrics.flips`); None leaves it out.
 
     Returns:
         ``max_abs, p99_abs, mean_abs`` of the absolute error, ``psnr`` in dB (None where identical), ``cosine``,
-        ``mask_iou``, ``flipped`` pixels and ``flip_margin`` (None where nothing flipped).
+        ``mask_iou``, ``flipped`` pixels and ``flip_margin`` (None where nothing flipped or no tolerance is known).
     """
     error = np.abs(probability.astype(np.float64) - reference)
-    flipped, margin = metrics.flips(probability, reference, threshold, tolerance)
+    flipped, margin = metrics.flips(probability, reference, threshold, math.nan if tolerance is None else tolerance)
     return {
         "max_abs": float(error.max()),
         "p99_abs": float(np.quantile(error, POOLED_PERCENTILE, method="inverted_cdf")),
@@ -59,7 +61,7 @@ def against_reference(probability: np.ndarray, reference: np.ndarray, threshold:
         "cosine": metrics.cosine(probability, reference),
         "mask_iou": metrics.iou(probability > threshold, reference > threshold),
         "flipped": float(np.count_nonzero(flipped)),
-        "flip_margin": _finite(margin),
+        "flip_margin": None if tolerance is None else _finite(margin),
     }
 
 
@@ -101,7 +103,9 @@ class Pool:
         self._error_sum += float(error.sum())
         self._square_sum += float(error @ error)
         self._dots += (x @ y, x @ x, y @ y)
-        self._within += (figures["flip_margin"] or 0.0) * (figures["flipped"] or 0.0)
+        if figures["flipped"]:
+            margin = figures["flip_margin"]
+            self._within += math.nan if margin is None else margin * figures["flipped"]
         self._keep_largest(error)
 
     def add_truth(self, figures: Figures) -> None:
@@ -124,7 +128,7 @@ class Pool:
                 "mask_iou": self._mean("mask_iou"),
                 "mask_iou_min": min(c["mask_iou"] or 0.0 for c in self._with("mask_iou")),
                 "flipped": flipped,
-                "flip_margin": self._within / flipped if flipped else None,
+                "flip_margin": _finite(self._within / flipped) if flipped else None,
             }
         if self._with("gt_iou"):
             pooled |= {"gt_iou": self._mean("gt_iou"), "gt_boundary_iou": self._mean("gt_boundary_iou")}
