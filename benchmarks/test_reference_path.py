@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the NumPy reference of the pixel path and one compared case cost.
 
-    .venv/bin/pytest benchmarks/test_reference_path.py
+.venv/bin/pytest benchmarks/test_reference_path.py
 """
 
 from __future__ import annotations
