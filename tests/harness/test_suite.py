@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import shutil
 import struct
@@ -409,13 +408,6 @@ class TestPortraits:
 
     def test_is_small_enough_to_be_cloned(self) -> None:
         assert sum(len(data) for data in files(suite.find("portraits").root).values()) < 9_000_000
-
-    def test_can_be_built_again_pixel_by_pixel(self, tmp_path: Path) -> None:
-        if any(importlib.util.find_spec(name) is None for name in ("skimage", "matplotlib")):
-            pytest.skip("scikit-image and matplotlib, the sources of the suite, are not installed")
-        from harness.suites import build_portraits
-
-        assert build_portraits.build(tmp_path / "portraits").sha256 == suite.find("portraits").sha256
 
 
 class TestGeneratedSuite:
