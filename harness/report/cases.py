@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from harness.contract import Contract, crop_to_content
 from harness.errors import HarnessError
 from harness.report import figures, pictures
 from harness.report.evidence import Evidence
-from harness.report.overview import ATTENTION
+from harness.report.overview import ATTENTION, LANES
 from harness.verdict import Verdict, worst
 
 _OPEN = 3
@@ -81,6 +81,7 @@ class RunPictures:
     """What one run drew of a case.
 
     Attributes:
+        truth: IoU against ground truth, which is taken in one lane only.
         below: the difference map; for the reference, the picture cut out by its mask.
         problem: why a picture is missing.
     """
@@ -88,6 +89,7 @@ class RunPictures:
     label: str
     reference: bool
     result: CaseResult | None
+    truth: float | None
     mask: str = ""
     below: str = ""
     pixels: tuple[pictures.Pixel, ...] = ()
@@ -130,14 +132,13 @@ def _case(comparison: Comparison, number: int, entry: Entry, evidence: Evidence)
     height, width = frame = evidence.frame(entry.case) or size or (1, 1)
     runs = []
     for run in comparison.runs:
-        result = entry.results.get((run.label, entry.lane))
-        contract = evidence.contract(run.label)
+        crop = _Crop(evidence.contract(run.label), frame)
+        bare = RunPictures(run.label, run.reference, entry.results.get((run.label, entry.lane)), _truth(run, entry))
         if run.reference:
-            drawn = _reference(run.label, result, reference, problem, image, _Crop(contract, frame))
+            runs.append(_reference(bare, reference, problem, image, crop))
         else:
             plane, missing = _tensor(evidence, run, entry)
-            drawn = _other(run.label, result, plane, missing, reference, _Crop(contract, frame))
-        runs.append(drawn)
+            runs.append(_other(bare, plane, missing, reference, crop))
     return CasePictures(
         number,
         entry,
@@ -166,37 +167,32 @@ class _Crop:
 
 
 def _reference(
-    label: str,
-    result: CaseResult | None,
-    plane: np.ndarray | None,
-    problem: str,
-    image: np.ndarray | None,
-    crop: _Crop,
+    bare: RunPictures, plane: np.ndarray | None, problem: str, image: np.ndarray | None, crop: _Crop
 ) -> RunPictures:
     if plane is None:
-        return RunPictures(label, True, result, problem=problem)
+        return replace(bare, problem=problem)
     below = pictures.cutout(image, crop(plane)) if image is not None else ""
-    return RunPictures(label, True, result, pictures.mask(crop(plane)), below)
+    return replace(bare, mask=pictures.mask(crop(plane)), below=below)
 
 
 def _other(
-    label: str,
-    result: CaseResult | None,
-    plane: np.ndarray | None,
-    problem: str,
-    reference: np.ndarray | None,
-    crop: _Crop,
+    bare: RunPictures, plane: np.ndarray | None, problem: str, reference: np.ndarray | None, crop: _Crop
 ) -> RunPictures:
     if plane is None:
-        return RunPictures(label, False, result, problem=problem)
-    mask = pictures.mask(crop(plane))
+        return replace(bare, problem=problem)
+    drawn = replace(bare, mask=pictures.mask(crop(plane)))
     if reference is None:
-        return RunPictures(label, False, result, mask, problem="the reference left no mask")
+        return replace(drawn, problem="the reference left no mask")
     if plane.shape != reference.shape:
         sizes = " and ".join(f"{w} × {h}" for h, w in (plane.shape, reference.shape))
-        return RunPictures(label, False, result, mask, problem=f"masks of different sizes: {sizes}")
+        return replace(drawn, problem=f"masks of different sizes: {sizes}")
     below = pictures.difference(crop(plane), crop(reference), crop.threshold)
-    return RunPictures(label, False, result, mask, below, tuple(pictures.worst_pixels(plane, reference)))
+    return replace(drawn, below=below, pixels=tuple(pictures.worst_pixels(plane, reference)))
+
+
+def _truth(run: RunSummary, entry: Entry) -> float | None:
+    results = (entry.results.get((run.label, lane)) for lane in LANES)
+    return next((r.metrics["gt_iou"] for r in results if r and "gt_iou" in r.metrics), None)
 
 
 def _tensor(evidence: Evidence, run: RunSummary, entry: Entry) -> tuple[np.ndarray | None, str]:
@@ -211,10 +207,16 @@ def _tensor(evidence: Evidence, run: RunSummary, entry: Entry) -> tuple[np.ndarr
 
 @dataclass(frozen=True)
 class CaseTable:
-    """All cases of one lane, the worst first: the runs that took part, and rows made while they are written."""
+    """All cases of one lane, the worst first, with rows made while they are written.
+
+    Attributes:
+        runs: the runs that have figures in this lane.
+        truth: whether any of them was held against ground truth here.
+    """
 
     lane: str
     runs: list[RunSummary]
+    truth: bool
     entries: list[Entry]
 
     def rows(self) -> Iterator[tuple[int, Entry, list[tuple[RunSummary, CaseResult | None]]]]:
@@ -225,6 +227,9 @@ class CaseTable:
 def tables(comparison: Comparison, lanes: list[str], entries: list[Entry]) -> list[CaseTable]:
     """One table for each lane."""
     present = {key for entry in entries for key in entry.results}
-    return [
-        CaseTable(lane, [run for run in comparison.runs if (run.label, lane) in present], entries) for lane in lanes
-    ]
+    made = []
+    for lane in lanes:
+        truth = any("gt_iou" in run.pooled.get(lane, {}) for run in comparison.runs)
+        runs = [run for run in comparison.runs if (run.label, lane) in present and (truth or not run.reference)]
+        made.append(CaseTable(lane, runs, truth, entries))
+    return made

@@ -45,8 +45,6 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
     console.print(table)
     console.print()
     console.print(Text(" ".join(overview.headline(comparison)), style="bold"))
-    if frames := overview.speed(comparison):
-        console.print(Text(frames))
     explained = {finding.run for finding in comparison.findings}
     for run in comparison.runs:
         if run.error and run.label not in explained:

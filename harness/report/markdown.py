@@ -17,7 +17,7 @@ _MOST_ROWS = 200
 def lines(comparison: Comparison, found: Index) -> Iterator[str]:
     """The file's text, section by section."""
     yield f"# {text(comparison.name)}: {comparison.verdict}\n\n"
-    yield f"{text(' '.join([*overview.headline(comparison), overview.speed(comparison)]))}\n\n"
+    yield f"{text(' '.join(overview.headline(comparison)))}\n\n"
     columns = overview.matrix_columns(comparison)
     rows = [[run.run.label, str(run.run.verdict), *map(_cell, run.cells)] for run in overview.matrix(comparison, found)]
     yield from table(["run", "verdict", *columns], rows)

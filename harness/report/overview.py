@@ -113,16 +113,6 @@ def headline(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def speed(comparison: Comparison) -> str:
-    """The median frame of every run whose timing can be trusted; empty where there is none.
-
-    It ranks nobody: whether a difference is more than noise is for the gates to say.
-    """
-    timed = [(run.label, run.latency) for run in comparison.runs if run.latency and not run.latency.note]
-    medians = [f"{label} {figures.milliseconds(latency.p50)} ms" for label, latency in timed if latency.p50]
-    return f"Median frame: {', '.join(medians)}." if medians else ""
-
-
 def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:
     failed: dict[str, set[str]] = defaultdict(set)
     for case in comparison.cases:

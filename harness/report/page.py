@@ -59,7 +59,6 @@ def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[s
         "figures": figures,
         "overview": overview,
         "headline": overview.headline(comparison),
-        "speed": overview.speed(comparison),
         "columns": overview.matrix_columns(comparison),
         "matrix": overview.matrix(comparison, found),
         "agreement": _agreement(comparison),

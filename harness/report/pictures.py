@@ -78,7 +78,10 @@ class Pixel:
 def worst_pixels(plane: np.ndarray, reference: np.ndarray, count: int = 5) -> list[Pixel]:
     """The pixels that differ most, worst first; a value that is no number is the worst of all."""
     distance = _distance(plane, reference).ravel()
-    order = np.argsort(-distance, kind="stable")[:count]
+    # Of equal pixels the first in reading order, on every machine.
+    least = np.partition(distance, -count)[-count] if len(distance) > count else 0.0
+    candidates = np.flatnonzero(distance >= least)
+    order = candidates[np.argsort(-distance[candidates], kind="stable")][:count]
     places = [(int(i % plane.shape[1]), int(i // plane.shape[1])) for i in order if distance[i] > 0]
     return [Pixel(x, y, float(reference[y, x]), float(plane[y, x])) for x, y in places]
 

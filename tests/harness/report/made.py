@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,22 @@ def make_suite(folder: Path, ids: list[str]) -> Suite:
 
 
 def compared(
-    folder: Path, cases: Suite, runners: list[Runner], command: str = "harness compare keras tflite"
+    folder: Path,
+    cases: Suite,
+    runners: list[Runner],
+    command: str = "harness compare keras tflite",
+    lanes: Sequence[str] = compare.LANES,
+    truth: bool = True,
 ) -> Comparison:
     """Bundles of these runners on this suite below ``folder``, and what the gates say of them."""
     paths = [
         _bundle(folder / f"{order}-{lane}.run", cases, runner, order, lane)
         for order, runner in enumerate(runners)
-        for lane in compare.LANES
+        for lane in lanes
     ]
     (folder / "gates.yaml").write_text(GATES, encoding="utf-8")
     runs = compare.open_runs(paths)
-    result = compare.compare(runs, gates.load(folder / "gates.yaml"), "figures", command, cases)
+    result = compare.compare(runs, gates.load(folder / "gates.yaml"), "figures", command, cases if truth else None)
     return compare.relative_bundles(result, folder)
 
 

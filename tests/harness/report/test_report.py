@@ -10,13 +10,16 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from harness import comparison as comparisons
 from harness import report
+from harness import suite as suites
 from harness.comparison import Comparison, Finding, Limit, Row
 from harness.errors import HarnessError
 from harness.suite import Suite
@@ -272,6 +275,27 @@ def test_every_link_in_the_page_leads_somewhere(mixed: tuple[Comparison, Path]) 
 
     assert set(re.findall(r'href="#([^"]*)"', page)) <= set(ids)
     assert len(ids) == len(set(ids))
+
+
+def test_the_page_of_the_shipped_suite_with_six_runs_stays_below_three_megabytes(tmp_path: Path) -> None:
+    shipped = suites.find(suites.DEFAULT)
+    masks = [
+        cv2.resize(case.read_mask() * np.float32(1), (224, 224), interpolation=cv2.INTER_AREA) for case in shipped.cases
+    ]
+    # Smooth noise: what quantisation leaves, and hard to compress.
+    noise = cv2.GaussianBlur(np.random.default_rng(5).normal(0, 4, (224, 224)), (0, 0), 2)
+
+    def noisy(strength: float) -> Callable[[np.ndarray, int], np.ndarray]:
+        return lambda _, number: np.clip(masks[number] + strength * np.roll(noise, 9 * number, axis=0), 0, 1)
+
+    runners = [Runner(f"run-{n}", noisy(strength)) for n, strength in enumerate((0.01, 1e-6, 1e-4, 0.02, 0.1, 0.3))]
+    comparison = compared(tmp_path, shipped, runners, lanes=["tensor"], truth=False)
+
+    page = page_of(comparison, tmp_path, shipped)
+
+    assert page.count('alt="Difference of') == 5 * len(shipped.cases)
+    print(len(page))
+    assert len(page) < 3e6
 
 
 def test_two_thousand_cases_are_all_in_the_table_and_the_worst_fifty_in_pictures(tmp_path: Path) -> None:
