@@ -78,7 +78,7 @@ def compared(
         for lane in lanes
     ]
     (folder / "gates.yaml").write_text(GATES, encoding="utf-8")
-    runs = compare.open_runs(paths)
+    runs = open_runs(paths)
     result = compare.compare(runs, gates.load(folder / "gates.yaml"), "figures", command, cases if truth else None)
     return compare.relative_bundles(result, folder)
 

@@ -8,6 +8,8 @@ import dataclasses
 import html
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
@@ -414,3 +416,15 @@ def hostile(comparison: Comparison) -> Comparison:
         text = re.sub(rf'(?<=["/]){name}(?=["/])', lambda _: json.dumps(HOSTILE)[1:-1], text)
     finding = Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     return dataclasses.replace(comparisons.from_json(text), name=HOSTILE, command=HOSTILE, findings=[finding])
+
+
+# --- boundaries ----------------------------------------------------------------------------------
+
+
+def test_the_report_loads_neither_runtimes_nor_what_judges_them() -> None:
+    code = "import sys, harness.report, harness.report.console; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    forbidden = ("compare", "gates", "parity", "stats", "runtimes", "session", "supervisor", "worker")
+    assert [name for name in loaded if name in {f"harness.{module}" for module in forbidden}] == []
+    assert not {"tensorflow", "keras", "ai_edge_litert", "pandas", "scipy"} & set(loaded)
