@@ -8,7 +8,7 @@ suite is read for the ground truth its cases carry; without it those figures are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,60 +17,15 @@ from typing import Any
 import numpy as np
 
 from harness import bundle as bundles
-from harness import contract as contracts
-from harness import device, diagnose, parity, stats
-from harness.comparison import CaseResult, Comparison, Latency, Limit, Row, RunSummary
+from harness import device, diagnose, latency, parity
+from harness.comparison import CaseResult, Comparison, Limit, Row, RunSummary
 from harness.errors import HarnessError
 from harness.gates import Gates, judge
+from harness.runs import Run
 from harness.suite import Suite
 from harness.verdict import Verdict, worst
 
 LANES = ("tensor", "image")
-
-
-@dataclass(frozen=True)
-class Run:
-    """The bundles of one runtime in one session, by lane."""
-
-    label: str
-    lanes: dict[str, bundles.Bundle]
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """``run.json`` of the lane that is timed, or of the only one there is."""
-        return (self.lanes.get("image") or next(iter(self.lanes.values()))).facts
-
-    @property
-    def contract(self) -> contracts.Contract | None:
-        model = self.facts["model"]
-        return contracts.parse(model["contract"], f"contract of {self.label}") if model else None
-
-
-def open_runs(paths: Sequence[str | Path]) -> list[Run]:
-    """Open bundles and put those of one session and runtime together; the first one's run comes first.
-
-    Raises:
-        HarnessError: two bundles are the same lane of the same run, or one cannot be read.
-    """
-    groups: dict[tuple[str, str], dict[str, bundles.Bundle]] = {}
-    for path in paths:
-        bundle = bundles.open(path)
-        if bundle.facts["kind"] != "suite":
-            raise HarnessError(f"{path}: a {bundle.facts['kind']} bundle has no tensors to compare")
-        if bundle.complete:
-            bundle.verify()
-        lanes = groups.setdefault((bundle.facts["session"]["id"], bundle.label), {})
-        if bundle.lane in lanes:
-            raise HarnessError(
-                f"{path}: the {bundle.lane} lane of this run was given already: {lanes[bundle.lane].path}"
-            )
-        lanes[bundle.lane] = bundle
-    taken: dict[str, int] = {}
-    runs = []
-    for (_, label), lanes in groups.items():
-        taken[label] = taken.get(label, 0) + 1
-        runs.append(Run(label if taken[label] == 1 else f"{label} ({taken[label]})", lanes))
-    return runs
 
 
 def compare(
@@ -255,7 +210,7 @@ def _summary(result: _Result, reference: bool) -> RunSummary:
         bundles={lane: str(bundle.path) for lane, bundle in run.lanes.items()},
         facts=_public(facts),
         pooled=result.pooled,
-        latency=_latency(run),
+        latency=latency.summarise(run.lanes.get("image")),
         peak_memory_bytes=facts["memory"].get("peak_bytes"),
         error=error,
     )
@@ -281,50 +236,6 @@ def _error(run: Run) -> str:
     return ""
 
 
-def _latency(run: Run) -> Latency | None:
-    """Figures of the steady phase from the raw samples of the image lane."""
-    bundle = run.lanes.get("image")
-    if bundle is None:
-        return None
-    facts, timing = bundle.facts, bundle.facts["timing"]
-    samples = bundle.samples()
-    steady = samples[samples["phase"] == "steady"]
-    total = steady["total_ns"].to_numpy(np.float64)
-    stages = {
-        stage: float(steady[f"{stage}_ns"].median()) / 1e6
-        for stage in ("preprocess", "invoke", "postprocess")
-        if steady[f"{stage}_ns"].notna().any()
-    }
-    # Wall time of each uninterrupted stretch; a resumed run has several.
-    wall = sum(
-        part["start_ns"].iloc[-1] + part["total_ns"].iloc[-1] - part["start_ns"].iloc[0]
-        for _, part in steady.groupby("restart")
-    )
-    p50, p90 = stats.percentile(total, 0.5), stats.percentile(total, 0.9)
-    return Latency(
-        n=len(steady),
-        p50=_ms(p50),
-        p90=_ms(p90),
-        stages=stages,
-        fps=len(steady) / (wall / 1e9) if wall else None,
-        load=_ms(timing.get("load_ns")),
-        first=_ms(timing.get("first_inference_ns")),
-        note=_latency_note(facts, len(steady)),
-    )
-
-
-def _latency_note(facts: dict[str, Any], n: int) -> str:
-    if facts["device"]["emulated"]:
-        return "emulated processor: latency is INVALID"
-    if n < facts["protocol"]["count"]:
-        return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"
-    return ""
-
-
-def _ms(nanoseconds: float | None) -> float | None:
-    return None if nanoseconds is None else nanoseconds / 1e6
-
-
 def relative_bundles(comparison: Comparison, folder: Path) -> Comparison:
     """The comparison with its bundles' paths relative to the report's folder where they lie inside it."""
 
@@ -335,10 +246,3 @@ def relative_bundles(comparison: Comparison, folder: Path) -> Comparison:
 
     runs = [dataclasses.replace(r, bundles={k: shorten(v) for k, v in r.bundles.items()}) for r in comparison.runs]
     return dataclasses.replace(comparison, runs=runs)
-
-
-def verdicts_of(comparison: Comparison) -> Iterator[tuple[str, Verdict]]:
-    """Label and verdict of each judged run."""
-    for summary in comparison.runs:
-        if not summary.reference:
-            yield summary.label, summary.verdict

@@ -12,7 +12,7 @@ from harness.comparison import CaseResult, Finding, Row
 from harness.verdict import Verdict
 
 if TYPE_CHECKING:
-    from harness.compare import Run
+    from harness.runs import Run
 
 
 def explain(reference: Run, run: Run, rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Finding]:

@@ -65,8 +65,9 @@ def _start(
     names: tuple[str, ...], gates_path: str | None, options: dict[str, Any], out: str | None, as_json: bool
 ) -> ExitCode:
     """Look everything up, then run what is to be run, then judge."""
-    from harness import bundle, compare, session
+    from harness import bundle, session
     from harness.cli.progress import progress
+    from harness.runs import open_runs
 
     if not names:
         raise HarnessError("name a reference and what to compare with it, such as: harness compare keras tflite")
@@ -74,7 +75,7 @@ def _start(
     recorded = [name for name in names if bundle.is_bundle(name)]
     live = tuple(name for name in names if name not in recorded)
     if recorded:
-        compare.open_runs(recorded)  # what is wrong with them is better known now than after the runs
+        open_runs(recorded)  # what is wrong with them is better known now than after the runs
     plan = session.plan(shared.session_request(live, options)) if live else None
     folder = shared.output_folder(out, "-vs-".join(Path(n).stem if n in recorded else n for n in names))
     command = shlex.join(["harness", *sys.argv[1:]])
@@ -85,14 +86,15 @@ def _start(
     if plan:
         with progress() as report:
             made = session.run(plan, folder / "runs", report)
-    runs = compare.open_runs(_in_order(paths, made))
+    runs = open_runs(_in_order(paths, made))
     return judge.judge_and_report(runs, folder, command, gates, options.get("suite"), as_json)
 
 
 def _resume(folder: Path, as_json: bool) -> ExitCode:
     """Finish the runs of an interrupted comparison, then judge."""
-    from harness import compare, session
+    from harness import session
     from harness.cli.progress import progress
+    from harness.runs import open_runs
 
     try:
         request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
@@ -103,7 +105,7 @@ def _resume(folder: Path, as_json: bool) -> ExitCode:
     if (folder / "runs").is_dir():
         with progress() as report:
             made = session.resume(folder / "runs", report)
-    runs = compare.open_runs(_in_order(request["runs"], made))
+    runs = open_runs(_in_order(request["runs"], made))
     return judge.judge_and_report(runs, folder, request["command"], gates, request["suite"], as_json)
 
 

@@ -13,8 +13,8 @@ import click
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
-    from harness.compare import Run
     from harness.gates import Gates
+    from harness.runs import Run
     from harness.suite import Suite
 
 

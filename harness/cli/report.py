@@ -37,13 +37,13 @@ def report(bundles: tuple[str, ...], gates: str | None, suite: str | None, out: 
 
     A BUNDLE may also be a folder of bundles.
     """
-    from harness import compare
+    from harness.runs import open_runs
 
     paths = [found for name in bundles for found in _expand(Path(name))]
     if not paths:
         raise HarnessError("name the run bundles to report on (….run or ….run.zip), or a folder of them")
     limits = judge.load_gates(gates)
-    runs = compare.open_runs(paths)
+    runs = open_runs(paths)
     folder = shared.output_folder(out, "report")
     command = shlex.join(["harness", *sys.argv[1:]])
     raise SystemExit(judge.judge_and_report(runs, folder, command, limits, suite, as_json))
