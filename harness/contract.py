@@ -103,7 +103,7 @@ def parse(text: str, where: str = "contract") -> Contract:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # the latter: brackets nested without end
         raise ContractError(f"{where}: not readable as TOML: {error}") from None
     schema = table.pop("schema", None)
     if schema != SCHEMA:
