@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: in CI, a skipped test must give a reason that ``allowed-skips.txt`` lists."""
+"""What all tests share.
+
+In CI a skipped test must give a reason that ``allowed-skips.txt`` lists. Property tests try the same examples
+every time, and have no deadline: on a busy machine it would measure the machine.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
 
 ALLOWED_SKIPS = Path(__file__).parent / "allowed-skips.txt"
 
