@@ -14,7 +14,6 @@ import numpy as np
 from harness import bundle, compare, gates, suite
 from harness.comparison import Comparison
 from harness.runs import open_runs
-from harness.runs import open_runs
 from harness.suite import Suite
 
 SIZE = 32
