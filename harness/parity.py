@@ -20,7 +20,6 @@ Figures = dict[str, float | None]
 POOLED_PERCENTILE = 0.99
 
 
-@dataclass(frozen=True)
 class NotFinite(Exception):
     """An output with NaN or infinity in it: outright FAIL.
 
@@ -28,7 +27,9 @@ class NotFinite(Exception):
         count: number of such pixels.
     """
 
-    count: int
+    def __init__(self, count: int) -> None:
+        super().__init__(f"NaN or infinity in {count} pixels")
+        self.count = count
 
 
 def check_finite(probability: np.ndarray) -> None:
