@@ -41,11 +41,11 @@ def load(path: str | Path) -> CompareConfig:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise HarnessError(f"{path}: cannot read the configuration: {error}") from None
     known = {"runs": list, "gates": str, **_OPTIONS}
-    if not isinstance(table, dict) or (unknown := sorted(set(table) - set(known))):
-        what = f"unknown key {', '.join(map(str, unknown))}" if isinstance(table, dict) else "not a table"
+    if not isinstance(table, dict) or (unknown := sorted(map(str, set(table) - set(known)))):
+        what = f"unknown key {', '.join(unknown)}" if isinstance(table, dict) else "not a table"
         raise HarnessError(f"{path}: {what}; known: {', '.join(known)}")
     for key, value in table.items():
-        if not isinstance(value, known[key]):
+        if type(value) is not known[key]:  # exactly: `true` is no number of threads
             raise HarnessError(f"{path}: {key} is {value!r}, expected a {known[key].__name__}")
     gates = table.get("gates")
     return CompareConfig(

@@ -82,13 +82,14 @@ def load(path: str | Path) -> Gates:
 def _gate(entry: Any, where: str) -> Gate:
     if not isinstance(entry, dict) or "row" not in entry:
         raise HarnessError(f"{where}: expected keys {', '.join(sorted(_KEYS))}, `row` among them; got {entry!r}")
-    if unknown := sorted(set(entry) - _KEYS):
+    if unknown := sorted(map(str, set(entry) - _KEYS)):
         raise HarnessError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
     numbers = {}
     for key in ("min", "max", "warn"):
         value = entry.get(key)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise HarnessError(f"{where}: {key} is {value!r}, expected a number (write 1.0e-4 with its dot)")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not number:
+            raise HarnessError(f"{where}: {key} is {value!r}, expected a finite number (write 1.0e-4 with its dot)")
         numbers[key] = None if value is None else float(value)
     if (numbers["min"] is None) == (numbers["max"] is None):
         raise HarnessError(f"{where}: give either min or max")
