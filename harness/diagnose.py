@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from harness.runs import Run
 
 
+_JITTER = 0.5
+"""Share of flipped pixels that must lie close to the threshold for jitter to explain them."""
+
+
 def explain(reference: Run, run: Run, rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Finding]:
     """All findings about one run; none where there is nothing to explain."""
     findings = list(_failure(run))
     if run is not reference:
         findings += [*_contracts(reference, run), *_foreign_file(run)]
-        findings += [*_lanes(run.label, rows, cases), *_threshold_jitter(run.label, rows)]
+        findings += [*_lanes(run.label, rows, cases), *_far_flips(run.label, rows)]
     return findings + list(_not_finite(run.label, cases))
 
 
@@ -74,14 +78,14 @@ def _lanes(label: str, rows: Sequence[Row], cases: Sequence[CaseResult]) -> Iter
         yield Finding(
             label,
             "The network agrees, its input does not",
-            f"fed the same tensor it passes; from the picture {_worst_row(failed['image'])}",
+            f"Fed the same tensor it passes; from the picture {_worst_row(failed['image'])}.",
             "Compare decoding, channel order, resizing and normalisation with the contract",
         )
     elif failed["tensor"]:
         yield Finding(
             label,
             "The network itself differs",
-            f"fed the same tensor, {_worst_row(failed['tensor'])}",
+            f"Fed the same tensor, {_worst_row(failed['tensor'])}.",
             "Another training run's weights, a conversion fault, or too coarse a quantisation: export again and "
             "look at the cases below",
         )
@@ -93,18 +97,19 @@ def _worst_row(rows: Sequence[Row]) -> str:
     return f"{row.row} is {row.value:.4g} where {bound:.4g} is allowed"
 
 
-def _threshold_jitter(label: str, rows: Sequence[Row]) -> Iterator[Finding]:
+def _far_flips(label: str, rows: Sequence[Row]) -> Iterator[Finding]:
     figures = {(row.lane, row.row): row.value for row in rows}
     for lane in ("tensor", "image"):
         flipped, margin = figures.get((lane, "pooled/flipped")), figures.get((lane, "pooled/flip_margin"))
-        if flipped and margin is not None and margin < 0.5:
+        if flipped and margin is not None and margin < _JITTER:
             yield Finding(
                 label,
-                f"Pixels far from the threshold change sides in the {lane} lane",
-                f"{flipped:.0f} pixels flipped; only {margin:.0%} of them lie within the accepted tensor error "
-                "of the threshold",
-                "This is no threshold jitter: look at the worst cases",
+                "Pixels far from the threshold change sides",
+                f"In the {lane} lane {flipped:.0f} pixels flipped; only {margin:.0%} of them lie within the accepted "
+                "tensor error of the threshold.",
+                "This is no threshold jitter: look at the worst cases.",
             )
+            return
 
 
 def _not_finite(label: str, cases: Sequence[CaseResult]) -> Iterator[Finding]:
