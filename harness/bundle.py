@@ -32,6 +32,7 @@ SAMPLE_FIELDS = (
     "seq", "phase", "restart", "block", "case", "due_ns", "start_ns", "preprocess_ns", "invoke_ns",
     "postprocess_ns", "refine_ns", "composite_ns", "total_ns", "presented_ns", "dropped", "mask_age", "thermal",
 )  # fmt: skip
+_TEXT_FIELDS = ("phase", "case", "thermal")
 _CHECKSUMS = "checksums.txt"
 
 
@@ -175,18 +176,18 @@ class Bundle:
         if path.is_file():
             try:
                 self._zip = zipfile.ZipFile(path)
-            except (OSError, zipfile.BadZipFile) as error:
+            except Exception as error:  # a damaged archive raises whatever its bytes happen to mean
                 raise BundleError(f"{path}: not a run bundle: {error}") from None
-            tops = {name.split("/")[0] for name in self._zip.namelist()}
-            # The zip of a folder keeps the folder's name; both forms are accepted.
-            self._prefix = "" if "run.json" in tops else f"{tops.pop()}/" if len(tops) == 1 else ""
+            # The zip of a folder keeps the folder's name; both forms are accepted. macOS puts a folder beside it.
+            found = [n for n in self._zip.namelist() if n.count("/") <= 1 and n.split("/")[-1] == "run.json"]
+            self._prefix = found[0].removesuffix("run.json") if len(found) == 1 else ""
         elif not path.is_dir():
             raise BundleError(f"{path}: no such run bundle")
         try:
             facts = json.loads(self._read("run.json"))
-        except (KeyError, FileNotFoundError):
+        except FileNotFoundError:
             raise BundleError(f"{path}: not a run bundle: it has no run.json") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BundleError(f"{path}: run.json is not readable: {error}") from None
         self.facts = check_facts(facts, f"{path}/run.json")
 
@@ -214,22 +215,36 @@ class Bundle:
         """
         name = f"tensors/{case}.npy"
         try:
-            array = np.lib.format.read_array(io.BytesIO(self._read(name)), allow_pickle=False)
-        except (KeyError, FileNotFoundError):
+            data = self._read(name)
+        except FileNotFoundError:
             raise BundleError(
                 f"{self.path}: no tensor for case {case!r} (run status: {self.facts['status']})"
             ) from None
-        except ValueError as error:
+        try:
+            array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except Exception as error:  # a damaged header raises whatever its bytes happen to mean
             raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
         if array.dtype != np.float32 or array.ndim != 2:
             raise BundleError(f"{self.path}: {name} is {array.dtype} {array.shape}, expected float32 (h, w)")
         return array
 
     def samples(self) -> pd.DataFrame:
-        """All timed frames, one row each, columns :data:`SAMPLE_FIELDS`, in nanoseconds."""
+        """All timed frames, one row each, columns :data:`SAMPLE_FIELDS`, in nanoseconds.
+
+        Raises:
+            BundleError: ``samples.csv`` is missing or damaged.
+        """
         import pandas as pd
 
-        return pd.read_csv(io.BytesIO(self._read("samples.csv")), dtype={"case": str, "thermal": str})
+        numeric = [name for name in SAMPLE_FIELDS if name not in _TEXT_FIELDS]
+        try:
+            table = pd.read_csv(io.BytesIO(self._read("samples.csv")), dtype=dict.fromkeys(_TEXT_FIELDS, str))
+            table[numeric] = table[numeric].apply(pd.to_numeric)
+        except FileNotFoundError:
+            raise BundleError(f"{self.path}: samples.csv is missing") from None
+        except (ValueError, KeyError) as error:  # no table, a column that is not there, text instead of a number
+            raise BundleError(f"{self.path}: samples.csv is damaged: {error}") from None
+        return table
 
     def verify(self) -> None:
         """Check every file against ``checksums.txt``; a complete bundle must have one.
@@ -239,9 +254,11 @@ class Bundle:
         """
         try:
             lines = self._read(_CHECKSUMS).decode().splitlines()
-        except (KeyError, FileNotFoundError):
+            expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        except FileNotFoundError:
             raise BundleError(f"{self.path}: incomplete: {_CHECKSUMS} is missing") from None
-        expected = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        except ValueError as error:
+            raise BundleError(f"{self.path}: {_CHECKSUMS} is damaged: {error}") from None
         present = set(self._names()) - {_CHECKSUMS}
         problems = [f"{name} is missing" for name in sorted(expected.keys() - present)]
         problems += [f"{name} is not listed" for name in sorted(present - expected.keys())]
@@ -254,16 +271,17 @@ class Bundle:
     def _names(self) -> list[str]:
         if self._zip:
             names = [n for n in self._zip.namelist() if not n.endswith("/")]
-            return [n.removeprefix(self._prefix) for n in names]
+            return [n.removeprefix(self._prefix) for n in names if n.startswith(self._prefix)]
         return [p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file()]
 
     def _read(self, name: str) -> bytes:
-        if self._zip:
-            try:
-                return self._zip.read(self._prefix + name)
-            except (zipfile.BadZipFile, EOFError, OSError) as error:
-                raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
-        return (self.path / name).read_bytes()
+        """The content of a file; FileNotFoundError where there is none."""
+        try:
+            return self._zip.read(self._prefix + name) if self._zip else (self.path / name).read_bytes()
+        except (KeyError, FileNotFoundError):
+            raise FileNotFoundError(name) from None
+        except Exception as error:  # a damaged archive raises whatever its bytes happen to mean
+            raise BundleError(f"{self.path}: {name} cannot be read: {error}") from None
 
 
 def open(path: str | Path) -> Bundle:

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run bundles as a runtime would leave them: what the tests of reading and comparing start from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.bundle import BundleWriter, write_tensor
+
+CONTRACT = """\
+schema = "segmentation-contract/1"
+input_height = 16
+input_width = 12
+channels = "rgb"
+fit = "stretch"
+resize = "area"
+scale = 0.00392156862745098
+offset = 0.0
+output = "probability"
+foreground = 0
+threshold = 0.5
+"""
+FRAME = (48, 40)
+"""Height and width of the cases' pictures."""
+
+
+def picture_hash(case: str) -> str:
+    return hashlib.sha256(case.encode()).hexdigest()
+
+
+def facts(
+    label: str = "tflite",
+    lane: str = "image",
+    cases: Iterable[str] = ("a", "b"),
+    session: str = "session-1",
+    variant: str = "fp32",
+    **changes: Any,
+) -> dict[str, Any]:
+    """A valid ``run.json`` of a run that has just begun; ``changes`` replace its keys."""
+    return {
+        "schema": "run/1",
+        "run_id": f"0-{label.replace(':', '-')}-{lane}",
+        "kind": "suite",
+        "status": "partial",
+        "label": label,
+        "session": {"id": session, "arm": label, "order": 0},
+        "started_at": "2025-01-01T00:00:00+00:00",
+        "tool": {"name": "harness", "version": "0.0"},
+        "suite": {
+            "id": "figures",
+            "sha256": "0" * 64,
+            "cases": [
+                {"id": case, "input_sha256": picture_hash(case), "height": FRAME[0], "width": FRAME[1], "tags": []}
+                for case in cases
+            ],
+        },
+        "model": {
+            "name": "portrait",
+            "variant": variant,
+            "format": "tflite",
+            "sha256": "1" * 64,
+            "bytes": 1,
+            "contract": CONTRACT,
+        },
+        "runtime": {"name": label, "version": "1.0", "requested": {"threads": 1}, "actual": {}},
+        "device": {"kind": "desktop", "cpu": "any", "arch": "x86_64", "cores": 1, "os": "Linux", "emulated": False},
+        "build": {},
+        "lane": lane,
+        "protocol": {"profile": "none", "count": 0, "duration_s": 0, "timer": {}},
+        "conditions": {},
+        "timing": {"load_ns": 5_000_000, "first_inference_ns": 9_000_000},
+        "memory": {"peak_bytes": 1 << 20},
+        "request": {"spec": label},
+        **changes,
+    }
+
+
+def write(
+    folder: Path,
+    outputs: Mapping[str, np.ndarray],
+    samples: Iterable[Mapping[str, Any]] = (),
+    status: str = "complete",
+    error: dict[str, Any] | None = None,
+    **about: Any,
+) -> Path:
+    """A bundle with these outputs by case; ``about`` as for :func:`facts`. A partial one is left as a kill would."""
+    about.setdefault("cases", list(outputs))
+    writer = BundleWriter(folder, facts(**about))
+    for case, output in outputs.items():
+        write_tensor(writer.tensor_path(case), output)
+    writer.add_samples(dict(sample) for sample in samples)
+    if status != "partial":
+        writer.finish(status, error)
+    return folder
