@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import contract, suite
+from harness import contract, suite, suite_making
 from harness.errors import HarnessError
 
 HEIGHT, WIDTH, MARGIN = 120, 160, 16
 
 
-def entries(count: int, seed: int = 0) -> Iterator[suite.Entry]:
+def entries(count: int, seed: int = 0) -> Iterator[suite_making.Entry]:
     """``count`` cases of 160×120 pixels: crops of the shipped ones, half of them mirrored, in varying light."""
     random = np.random.Generator(np.random.PCG64(seed))
     size = HEIGHT + MARGIN, WIDTH + MARGIN
@@ -33,14 +33,14 @@ def entries(count: int, seed: int = 0) -> Iterator[suite.Entry]:
         step = int(random.choice((-1, 1)))
         light = int(random.integers(128, 320))
         varied = np.minimum(image[window].astype(np.int32) * light // 256, 255).astype(np.uint8)
-        yield suite.Entry(
+        yield suite_making.Entry(
             f"case-{number:05d}", varied[:, ::step], mask[window][:, ::step] > 127, case.tags, f"varied from {case.id}"
         )
 
 
 def make_suite(count: int, out: str | Path, seed: int = 0) -> suite.Suite:
     """Write the suite; see :func:`harness.suite.write`."""
-    return suite.write(out, f"generated-{count}", entries(count, seed), compression=1)
+    return suite_making.write(out, f"generated-{count}", entries(count, seed), compression=1)
 
 
 if __name__ == "__main__":

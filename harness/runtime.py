@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness import contract as contracts
+from harness import pictures
 from harness.errors import HarnessError, InvalidError
 
 GROUP = "harness.runtimes"
@@ -107,14 +108,11 @@ class Runtime(abc.ABC):
 
     def decode(self, path: Path) -> np.ndarray:
         """A frame ``(H, W, 3)`` uint8 RGB from a picture of the suite (PNG or NPY)."""
-        import cv2
-
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
+        data = path.read_bytes()
+        frame = pictures.decode_npy(data) if path.suffix == ".npy" else pictures.decode(data, grey=False)
+        if frame is None:
             raise RuntimeFailure(f"{path}: not a readable picture; check the suite with harness suite verify")
-        return np.ascontiguousarray(image[..., ::-1])
+        return frame
 
     def infer_image(self, frame: np.ndarray) -> Inference:
         """The whole path from a frame to the alpha at the frame's size, stage by stage."""

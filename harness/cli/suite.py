@@ -88,9 +88,9 @@ def create(folder: str, out: str, suite_id: str | None, tags: tuple[str, ...], p
     A mask belongs to the picture of the same name. EXIF orientation is applied, colour profiles and alpha are
     dropped, and everything is stored as PNG.
     """
-    from harness import suite as suites
+    from harness import suite_making
 
-    _made(suites.create(folder, out, suite_id=suite_id, tags=tags, provenance=provenance), as_json)
+    _made(suite_making.create(folder, out, suite_id=suite_id, tags=tags, provenance=provenance), as_json)
 
 
 @suite.command()
@@ -127,8 +127,9 @@ def pack(name: str, out: str, as_json: bool) -> None:
     The packed suite keeps the sha256 of the original: results of both can be compared.
     """
     from harness import suite as suites
+    from harness import suite_making
 
-    _made(suites.pack(suites.find(name), out), as_json)
+    _made(suite_making.pack(suites.find(name), out), as_json)
 
 
 def _summary(found: Suite) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness import contract, suite
+from harness import contract, suite, suite_making
 
 HERE = Path(__file__).resolve().parent
 PERSONS = {"astronaut": "astronaut.png", "grace_hopper": "grace_hopper.jpg", "photographer": "camera.png"}
@@ -187,7 +187,7 @@ class Recipe:
     tags: str = ""
     effects: tuple[Effect, ...] = ()
 
-    def entry(self) -> suite.Entry:
+    def entry(self) -> suite_making.Entry:
         picture = self.background.paint(self.height, self.width)
         coverage = np.zeros((self.height, self.width), np.int64)
         for placed in self.persons:
@@ -195,7 +195,7 @@ class Recipe:
             picture = _mix(colours, picture, alpha[..., None])
             coverage = _mix(np.full_like(coverage, 255), coverage, alpha)
         picture = _apply(self.effects, picture.astype(np.uint8))
-        return suite.Entry(self.id, picture, coverage > 127, ("composite", *self.tags.split()), self.provenance)
+        return suite_making.Entry(self.id, picture, coverage > 127, ("composite", *self.tags.split()), self.provenance)
 
     @property
     def provenance(self) -> str:
@@ -287,11 +287,11 @@ LICENCES = {
 }
 
 
-def entries() -> Iterator[suite.Entry]:
+def entries() -> Iterator[suite_making.Entry]:
     """All cases of the suite: the three originals, composites, and pictures without a person."""
     for person, name in PERSONS.items():
         tags = ("original", "grey") if person == "photographer" else ("original",)
-        yield suite.Entry(person.replace("_", "-"), source(name), matte(person) > 127, tags, LICENCES[name])
+        yield suite_making.Entry(person.replace("_", "-"), source(name), matte(person) > 127, tags, LICENCES[name])
     for recipe in RECIPES:
         yield recipe.entry()
     negatives = (
@@ -302,13 +302,13 @@ def entries() -> Iterator[suite.Entry]:
     )
     for name, scene, height, width, labels in negatives:
         picture, empty = scene.paint(height, width), np.zeros((height, width), bool)
-        yield suite.Entry(f"no-person-{name}", picture, empty, ("no-person", *labels.split()), scene.provenance)
+        yield suite_making.Entry(f"no-person-{name}", picture, empty, ("no-person", *labels.split()), scene.provenance)
 
 
 def build(out: str | Path) -> suite.Suite:
     """Write the suite; raises :class:`harness.suite.SuiteError` where a source is missing."""
     text = (HERE / "portraits_mattes" / "PROVENANCE.md").read_text(encoding="utf-8")
-    return suite.write(out, "portraits", entries(), compression=9, documents={"PROVENANCE.md": text})
+    return suite_making.write(out, "portraits", entries(), compression=9, documents={"PROVENANCE.md": text})
 
 
 if __name__ == "__main__":

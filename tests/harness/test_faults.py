@@ -14,7 +14,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
-from harness import comparison, resources, suite
+from harness import comparison, resources, suite, suite_making
 from harness.contract import METADATA_NAME
 from harness.verdict import Verdict
 
@@ -27,8 +27,8 @@ pytest.importorskip("tensorflow", reason="needs TensorFlow: pip install 'mobile-
 def portraits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three cases of the shipped suite."""
     cases = suite.find("portraits").cases[:3]
-    entries = [suite.Entry(case.id, case.read_image(), case.read_mask()) for case in cases]
-    return suite.write(tmp_path_factory.mktemp("suite") / "few", "few", entries).root
+    entries = [suite_making.Entry(case.id, case.read_image(), case.read_mask()) for case in cases]
+    return suite_making.write(tmp_path_factory.mktemp("suite") / "few", "few", entries).root
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import comparison, suite
+from harness import comparison, suite, suite_making
 
 from .commands import HARNESS, bundles_in, environment, run
 
@@ -31,8 +31,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mask = np.zeros((96, 80), bool)
         mask[20 + number : 90, 15 : 60 + number] = True
         image = np.where(mask[..., None], 200, 40) + random.integers(-20, 20, (96, 80, 3))
-        entries.append(suite.Entry(f"figure-{number}", image.astype(np.uint8), mask))
-    return suite.write(tmp_path_factory.mktemp("suite") / "figures", "figures", entries).root
+        entries.append(suite_making.Entry(f"figure-{number}", image.astype(np.uint8), mask))
+    return suite_making.write(tmp_path_factory.mktemp("suite") / "figures", "figures", entries).root
 
 
 def test_a_run_leaves_one_verified_bundle_per_runtime_and_lane(cases: Path, tmp_path: Path) -> None:
@@ -178,14 +178,14 @@ def test_a_killed_worker_is_a_failed_run_that_keeps_its_finished_cases(cases: Pa
 
 
 def test_resume_refuses_a_suite_that_changed_meanwhile(cases: Path, tmp_path: Path) -> None:
-    own = suite.write(tmp_path / "suite", "figures", _copies(cases)).root
+    own = suite_making.write(tmp_path / "suite", "figures", _copies(cases)).root
     interrupt(own, tmp_path / "out", "parent")
     entries = list(_copies(cases))
     for path in [*own.rglob("*.png"), own / "suite.json"]:
         path.unlink()
     for folder in ("images", "masks"):
         (own / folder).rmdir()
-    suite.write(own, "figures", entries[:-1])
+    suite_making.write(own, "figures", entries[:-1])
 
     resumed = run("run", "--resume", tmp_path / "out")
 
@@ -193,12 +193,12 @@ def test_resume_refuses_a_suite_that_changed_meanwhile(cases: Path, tmp_path: Pa
     assert "has changed since the run was interrupted" in resumed.stderr
 
 
-def _copies(cases: Path) -> list[suite.Entry]:
-    return [suite.Entry(c.id, c.read_image(), c.read_mask()) for c in suite.load(cases).cases]
+def _copies(cases: Path) -> list[suite_making.Entry]:
+    return [suite_making.Entry(c.id, c.read_image(), c.read_mask()) for c in suite.load(cases).cases]
 
 
 def test_a_changed_picture_of_the_suite_stops_the_run_with_its_name(cases: Path, tmp_path: Path) -> None:
-    own = suite.write(tmp_path / "suite", "figures", _copies(cases))
+    own = suite_making.write(tmp_path / "suite", "figures", _copies(cases))
     victim = own.cases[2].image.path
     data = bytearray(victim.read_bytes())
     data[-20] ^= 1

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from harness import suite
+from harness import suite, suite_making
 from harness.cli import main
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -52,11 +52,11 @@ def turn_by_exif(path: Path, orientation: int) -> None:
 def made(tmp_path: Path) -> suite.Suite:
     """A suite of three cases, the last one without a mask."""
     entries = [
-        suite.Entry("first", picture(1), disc(), ("a", "b"), "drawn"),
-        suite.Entry("second", picture(2, 31, 17), disc(31, 17)),
-        suite.Entry("third", picture(3), None),
+        suite_making.Entry("first", picture(1), disc(), ("a", "b"), "drawn"),
+        suite_making.Entry("second", picture(2, 31, 17), disc(31, 17)),
+        suite_making.Entry("third", picture(3), None),
     ]
-    return suite.write(tmp_path / "suite", "drawn", entries)
+    return suite_making.write(tmp_path / "suite", "drawn", entries)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -156,7 +156,7 @@ class TestIdentity:
 
     def test_pixels_are_hashed_as_rgb_bytes_row_by_row(self, tmp_path: Path) -> None:
         image = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
-        made = suite.write(tmp_path / "s", "s", [suite.Entry("x", image, np.array([[True, False]]))])
+        made = suite_making.write(tmp_path / "s", "s", [suite_making.Entry("x", image, np.array([[True, False]]))])
         # printf '\1\2\3\4\5\6' | sha256sum; printf '\377\0' | sha256sum
         assert made.cases[0].image.sha256 == "7192385c3c0605de55bb9476ce1d90748190ecb32a8eed7f5207b30cf6a1fe89"
         assert made.cases[0].mask is not None
@@ -164,10 +164,10 @@ class TestIdentity:
 
     def test_the_same_pictures_give_the_same_bytes(self, made: suite.Suite, tmp_path: Path) -> None:
         entries = [
-            suite.Entry(c.id, c.read_image(), c.read_mask() if c.mask else None, c.tags, c.provenance)
+            suite_making.Entry(c.id, c.read_image(), c.read_mask() if c.mask else None, c.tags, c.provenance)
             for c in made.cases
         ]
-        again = suite.write(tmp_path / "again", "drawn", entries)
+        again = suite_making.write(tmp_path / "again", "drawn", entries)
         assert files(again.root) == files(made.root)
 
 
@@ -175,16 +175,16 @@ class TestWriting:
     def test_never_overwrites(self, made: suite.Suite) -> None:
         before = files(made.root)
         with pytest.raises(suite.SuiteError, match="never overwritten"):
-            suite.write(made.root, "other", [suite.Entry("x", picture(1), None)])
+            suite_making.write(made.root, "other", [suite_making.Entry("x", picture(1), None)])
         assert files(made.root) == before
 
     def test_an_error_half_way_leaves_nothing(self, tmp_path: Path) -> None:
         def entries():
-            yield suite.Entry("x", picture(1), None)
+            yield suite_making.Entry("x", picture(1), None)
             raise suite.SuiteError("no more")
 
         with pytest.raises(suite.SuiteError, match="no more"):
-            suite.write(tmp_path / "out", "x", entries())
+            suite_making.write(tmp_path / "out", "x", entries())
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ class TestWriting:
     )
     def test_refuses_what_makes_no_valid_suite(self, tmp_path: Path, ids: list[str], message: str) -> None:
         with pytest.raises(suite.SuiteError, match=message):
-            suite.write(tmp_path / "out", "x", [suite.Entry(i, picture(1), None) for i in ids])
+            suite_making.write(tmp_path / "out", "x", [suite_making.Entry(i, picture(1), None) for i in ids])
         assert list(tmp_path.iterdir()) == []
 
     def test_names_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(suite.SuiteError, match="choose another folder with --out"):
-            suite.write(tmp_path / "file" / "out", "x", [suite.Entry("x", picture(1), None)])
+            suite_making.write(tmp_path / "file" / "out", "x", [suite_making.Entry("x", picture(1), None)])
 
 
 class TestCreate:
@@ -208,7 +208,7 @@ class TestCreate:
         for folder, pixels in (("images", image), ("masks", image[..., 0])):
             save(tmp_path / "in" / folder / "a.jpg", pixels)
             turn_by_exif(tmp_path / "in" / folder / "a.jpg", 6)
-        case = suite.create(tmp_path / "in", tmp_path / "out").cases[0]
+        case = suite_making.create(tmp_path / "in", tmp_path / "out").cases[0]
         assert (case.height, case.width) == (48, 32)
         assert case.read_image()[:14].min() > 200
         assert case.read_image()[18:].max() < 50
@@ -218,14 +218,14 @@ class TestCreate:
     def test_drops_alpha_and_keeps_the_colours_under_it(self, tmp_path: Path) -> None:
         rgba = np.dstack([picture(4), np.full((24, 36), 7, np.uint8)])
         save(tmp_path / "in" / "a.png", rgba)
-        case = suite.create(tmp_path / "in", tmp_path / "out").cases[0]
+        case = suite_making.create(tmp_path / "in", tmp_path / "out").cases[0]
         assert np.array_equal(case.read_image(), rgba[..., :3])
         assert case.mask is None
 
     def test_stores_8_bit_rgb_whatever_the_depth(self, tmp_path: Path) -> None:
         save(tmp_path / "in" / "grey.png", picture(5)[..., 0])
         save(tmp_path / "in" / "deep.png", picture(6).astype(np.uint16) * 257)
-        deep, grey = suite.create(tmp_path / "in", tmp_path / "out").cases
+        deep, grey = suite_making.create(tmp_path / "in", tmp_path / "out").cases
         assert np.array_equal(deep.read_image(), picture(6))
         assert np.array_equal(grey.read_image(), np.repeat(picture(5)[..., :1], 3, axis=2))
 
@@ -244,7 +244,7 @@ class TestCreate:
     def test_understands_masks_of_two_values_and_grey_ones(self, tmp_path: Path, mask: np.ndarray) -> None:
         save(tmp_path / "in/images/a.png", picture(1))
         save(tmp_path / "in/masks/a.png", mask)
-        case = suite.create(tmp_path / "in", tmp_path / "out").cases[0]
+        case = suite_making.create(tmp_path / "in", tmp_path / "out").cases[0]
         assert np.array_equal(case.read_mask(), disc())
 
     def test_lists_everything_that_is_wrong_at_once(self, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ class TestCreate:
         broken = source / "images/broken.png"
         broken.write_bytes(broken.read_bytes()[:100])
         with pytest.raises(suite.SuiteError) as raised:
-            suite.create(source, tmp_path / "out")
+            suite_making.create(source, tmp_path / "out")
         lines = str(raised.value).splitlines()[1:]
         for part in (
             "images/broken.png: not a readable picture",
@@ -275,7 +275,7 @@ class TestCreate:
 
     def test_names_cases_after_files_in_characters_that_every_system_takes(self, tmp_path: Path) -> None:
         save(tmp_path / "in" / "Ürlaub am Meer (1).png", picture(1))
-        made = suite.create(tmp_path / "in", tmp_path / "My suite")
+        made = suite_making.create(tmp_path / "in", tmp_path / "My suite")
         assert made.cases[0].id == "rlaub-am-Meer-1"
         assert made.id == "My-suite"
 
@@ -283,17 +283,17 @@ class TestCreate:
         save(tmp_path / "in" / "a b.png", picture(1))
         save(tmp_path / "in" / "a-b.png", picture(2))
         with pytest.raises(suite.SuiteError, match="more than one picture would be called a-b"):
-            suite.create(tmp_path / "in", tmp_path / "out")
+            suite_making.create(tmp_path / "in", tmp_path / "out")
 
     def test_refuses_an_empty_folder(self, tmp_path: Path) -> None:
         with pytest.raises(suite.SuiteError, match="no pictures there"):
-            suite.create(tmp_path, tmp_path / "out")
+            suite_making.create(tmp_path, tmp_path / "out")
 
     def test_the_same_folder_gives_the_same_bytes(self, tmp_path: Path) -> None:
         for name in "cab":
             save(tmp_path / "in" / f"{name}.jpg", picture(ord(name)))
-        one = suite.create(tmp_path / "in", tmp_path / "one", suite_id="s")
-        two = suite.create(tmp_path / "in", tmp_path / "two", suite_id="s")
+        one = suite_making.create(tmp_path / "in", tmp_path / "one", suite_id="s")
+        two = suite_making.create(tmp_path / "in", tmp_path / "two", suite_id="s")
         assert files(one.root) == files(two.root)
         assert [case.id for case in one.cases] == ["a", "b", "c"]
 
@@ -307,7 +307,7 @@ class TestVerify:
     @given(data=st.data())
     def test_notices_any_changed_byte(self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
         root = tmp_path_factory.mktemp("verify") / "suite"
-        made = suite.write(root, "s", [suite.Entry("x", picture(1), disc())])
+        made = suite_making.write(root, "s", [suite_making.Entry("x", picture(1), disc())])
         path = data.draw(st.sampled_from(sorted(root.rglob("*.png"))))
         content = bytearray(path.read_bytes())
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -326,7 +326,9 @@ class TestVerify:
         ]
 
     def test_notices_files_that_were_replaced_together_with_their_hash(self, made: suite.Suite) -> None:
-        other = suite.write(made.root.parent / "other", "x", [suite.Entry("first", picture(9), disc() * 1)])
+        other = suite_making.write(
+            made.root.parent / "other", "x", [suite_making.Entry("first", picture(9), disc() * 1)]
+        )
         shutil.copy(other.cases[0].image.path, made.cases[0].image.path)
         index = made.root / "suite.json"
         table = json.loads(index.read_text())
@@ -338,7 +340,7 @@ class TestVerify:
     def test_notices_a_mask_that_is_not_binary_or_not_of_its_image_size(self, made: suite.Suite) -> None:
         index = made.root / "suite.json"
         table = json.loads(index.read_text())
-        grey = suite.write(made.root.parent / "g", "x", [suite.Entry("g", picture(1), disc())])
+        grey = suite_making.write(made.root.parent / "g", "x", [suite_making.Entry("g", picture(1), disc())])
         save(grey.cases[0].image.path, picture(1)[..., 0])
         for case, source in ((0, grey.cases[0].image.path), (1, made.cases[0].image.path)):
             target = made.root / table["cases"][case]["mask"]["file"]
@@ -365,8 +367,8 @@ class TestPack:
     ) -> None:
         root = tmp_path_factory.mktemp("pack")
         mask = image[..., 0] > 99 if with_mask else None
-        made = suite.write(root / "png", "s", [suite.Entry("x", image, mask, ("t",), "p")])
-        packed = suite.pack(made, root / "npy")
+        made = suite_making.write(root / "png", "s", [suite_making.Entry("x", image, mask, ("t",), "p")])
+        packed = suite_making.pack(made, root / "npy")
         assert packed.packed
         assert not made.packed
         assert suite.verify(packed) == []
@@ -375,13 +377,13 @@ class TestPack:
         assert mask is None or np.array_equal(packed.cases[0].read_mask(), mask)
 
     def test_stores_plain_arrays_that_any_reader_of_npy_takes(self, made: suite.Suite, tmp_path: Path) -> None:
-        packed = suite.pack(made, tmp_path / "npy")
+        packed = suite_making.pack(made, tmp_path / "npy")
         image = np.load(packed.root / "images" / "second.npy", allow_pickle=False)
         assert (image.dtype, image.shape, image.flags.c_contiguous) == (np.dtype(np.uint8), (31, 17, 3), True)
         assert sorted(path.name for path in packed.root.rglob("*.png")) == []
 
     def test_notices_a_damaged_array(self, made: suite.Suite, tmp_path: Path) -> None:
-        packed = suite.pack(made, tmp_path / "npy")
+        packed = suite_making.pack(made, tmp_path / "npy")
         path = packed.cases[0].image.path
         path.write_bytes(path.read_bytes()[:-1])
         with pytest.raises(suite.SuiteError, match="the file was changed"):

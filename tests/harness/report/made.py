@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import bundle, compare, gates, suite
+from harness import bundle, compare, gates, suite_making
 from harness.comparison import Comparison
 from harness.runs import open_runs
 from harness.suite import Suite
@@ -60,8 +60,8 @@ def make_suite(folder: Path, ids: list[str]) -> Suite:
         mask = np.zeros((48, 40), bool)
         mask[8 + number % 7 :, 6 : 30 + number % 5] = True
         image = np.where(mask[..., None], (220, 170, 120), (20, 40, 60)).astype(np.uint8)
-        entries.append(suite.Entry(name, image, mask))
-    return suite.write(folder, "figures", entries)
+        entries.append(suite_making.Entry(name, image, mask))
+    return suite_making.write(folder, "figures", entries)
 
 
 def compared(
