@@ -99,9 +99,7 @@ def find(model: str | Path, variant: str, contract: str | Path | None = None) ->
     ops: dict[str, int] = {}
     embedded: str | None = None
     if format == "tflite":
-        flatbuffer = read_tflite(file, data)
-        ops, embedded = _operators(flatbuffer), _metadata(flatbuffer, contracts.METADATA_NAME)
-        variant = _variant_of(flatbuffer)
+        variant, ops, embedded = _read_tflite(file, data)
     elif format == "keras" and not zipfile.is_zipfile(file):
         raise DamagedModelError(f"{file}: not a Keras model: a .keras file is a zip archive and this is none")
     text, where = _contract_text(file, embedded, contract)
@@ -155,8 +153,8 @@ def _contract_text(file: Path, embedded: str | None, given: str | Path | None) -
         raise ModelError(f"{source}: cannot read the contract: {error}") from None
 
 
-def read_tflite(path: Path, data: bytes) -> Any:
-    """The flatbuffer of a ``.tflite`` file as an object tree (``ModelT``).
+def _read_tflite(path: Path, data: bytes) -> tuple[str, dict[str, int], str | None]:
+    """Variant, number of operators by name, and the contract inside, if any, of a ``.tflite`` file.
 
     Raises:
         DamagedModelError: the file is no TFLite model, or cut short.
@@ -171,10 +169,10 @@ def read_tflite(path: Path, data: bytes) -> Any:
         model = schema.ModelT.InitFromPackedBuf(data, 0)
         if not model.subgraphs or not model.operatorCodes:
             raise ValueError("no graph inside")
+        return _variant_of(model), _operators(model), _metadata(model, contracts.METADATA_NAME)
     except Exception as error:  # a damaged flatbuffer raises whatever its bytes happen to mean
         detail = f"{type(error).__name__}: {error}"
         raise DamagedModelError(f"{path}: damaged or cut short ({detail}); copy or export it again") from None
-    return model
 
 
 def _metadata(flatbuffer: Any, name: str) -> str | None:
