@@ -72,6 +72,7 @@ def defaults() -> CfgNode:
     cfg.LOSS.DICE = 1.0
 
     cfg.TRAIN = CfgNode()
+    cfg.TRAIN.INITIAL_WEIGHTS = ""  # a checkpoint of the same network to go on from, e.g. another run's best.keras
     cfg.TRAIN.EPOCHS = 24
     cfg.TRAIN.BATCH_SIZE = 32
     cfg.TRAIN.LEARNING_RATE = 2e-3  # peak, AdamW

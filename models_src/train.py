@@ -84,6 +84,8 @@ def compiled(cfg: CfgNode, steps: int) -> keras.Model:
         warmup_steps=warmup,
     )
     model = networks.build(cfg)
+    if cfg.TRAIN.INITIAL_WEIGHTS:
+        _take_weights(model, cfg.TRAIN.INITIAL_WEIGHTS)
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=cfg.TRAIN.WEIGHT_DECAY),
         loss=losses.BceDice(cfg.LOSS.BCE, cfg.LOSS.DICE),
@@ -91,6 +93,16 @@ def compiled(cfg: CfgNode, steps: int) -> keras.Model:
         jit_compile=False,  # the compiler's start-up costs more than it saves on a CPU
     )
     return model
+
+
+def _take_weights(model: keras.Model, path: str) -> None:
+    """Give a network the weights of a checkpoint of the same architecture."""
+    import keras
+
+    try:
+        model.set_weights(keras.models.load_model(path, compile=False).get_weights())
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"TRAIN.INITIAL_WEIGHTS: {path} does not fit this network: {error}") from None
 
 
 class _Session:

@@ -136,3 +136,13 @@ def test_validation_is_the_contracts_preprocessing_of_the_whole_picture(folders:
 def test_fewer_pairs_than_a_batch_are_an_error_that_says_what_to_lower() -> None:
     with pytest.raises(HarnessError, match="BATCH_SIZE"):
         data.steps_per_epoch(3, 4)
+
+
+def test_pictures_without_people_join_the_training_set_with_empty_masks(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "room.png"), np.full((30, 40, 3), 128, np.uint8))
+    (pair,) = data.find_negatives(tmp_path)
+    image, mask = data.read_pair(pair)
+    assert image.shape == (30, 40, 3) and mask.shape == (30, 40) and not mask.any()
+    (tmp_path / "other.png").write_bytes(b"")
+    with pytest.raises(HarnessError, match=r"other\.png"):
+        data.find_negatives(tmp_path)

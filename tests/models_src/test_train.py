@@ -134,3 +134,20 @@ def test_resuming_something_else_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(HarnessError, match="not a run folder"):
         train.resume(tmp_path)
+
+
+def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path], trained: Path, tmp_path: Path) -> None:
+    import keras
+
+    from models_src import train
+
+    checkpoint = trained / "best.keras"
+    cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(checkpoint)))
+    weights = train.compiled(cfg, steps=1).get_weights()
+    expected = keras.saving.load_model(checkpoint, compile=False).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
+
+    (tmp_path / "other.keras").write_bytes(b"no model")
+    cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(tmp_path / "other.keras")))
+    with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*other\.keras does not fit"):
+        train.compiled(cfg, steps=1)
