@@ -8,6 +8,7 @@ suite is read for the ground truth its cases carry; without it those figures are
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -89,6 +90,7 @@ class _Judge:
         self.truth = {case.id: case for case in suite.cases if case.mask} if suite else {}
         model = run.facts["model"]
         self.variant = model["variant"] if model else "unknown"
+        self.size = (1, 1)
         self.result = _Result(run, [], [], {})
 
     def judge(self, progress: Callable[[str, int, int], None]) -> _Result:
@@ -105,8 +107,8 @@ class _Judge:
         theirs, ours = self.reference.lanes[lane], self.run.lanes[lane]
         expected = {case["id"]: case["input_sha256"] for case in ours.cases()}
         cases = list(theirs.cases())
-        height, width = self._output_size(theirs)
-        pool = parity.Pool(len(cases) * height * width)
+        self.size = self._output_size(theirs)
+        pool = parity.Pool(len(cases) * math.prod(self.size))
         compared = 0
         for number, case in enumerate(cases):
             progress(self.run.label, number, len(cases))
@@ -157,6 +159,8 @@ class _Judge:
             parity.check_finite(reference)
         except parity.NotFinite:
             raise bundles.BundleError("the reference's output is not finite here") from None
+        if reference.shape != self.size:
+            raise bundles.BundleError(f"the reference's output is {reference.shape}, its first one is {self.size}")
         if reference.shape != probability.shape:
             raise bundles.BundleError(f"the output is {probability.shape}, the reference's is {reference.shape}")
         threshold = self.reference.contract.threshold if self.reference.contract else 0.5

@@ -39,11 +39,7 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     """
     groups: dict[tuple[str, str], dict[str, bundles.Bundle]] = {}
     for path in paths:
-        bundle = bundles.open(path)
-        if bundle.facts["kind"] != "suite":
-            raise HarnessError(f"{path}: a {bundle.facts['kind']} bundle has no tensors to compare")
-        if bundle.complete:
-            bundle.verify()
+        bundle = _open(path)
         lanes = groups.setdefault((bundle.facts["session"]["id"], bundle.label), {})
         if bundle.lane in lanes:
             raise HarnessError(
@@ -56,3 +52,18 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
         taken[label] = taken.get(label, 0) + 1
         runs.append(Run(label if taken[label] == 1 else f"{label} ({taken[label]})", lanes))
     return runs
+
+
+def _open(path: str | Path) -> bundles.Bundle:
+    """A bundle that can be compared: of a suite, unchanged since it was completed, its contract readable."""
+    bundle = bundles.open(path)
+    if bundle.facts["kind"] != "suite":
+        raise HarnessError(f"{path}: a {bundle.facts['kind']} bundle has no tensors to compare")
+    if bundle.complete:
+        bundle.verify()
+    if bundle.facts["model"]:
+        try:
+            contracts.parse(bundle.facts["model"]["contract"], f"{path}: contract")
+        except contracts.ContractError as error:
+            raise bundles.BundleError(str(error)) from None
+    return bundle
