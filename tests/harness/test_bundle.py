@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import csv
 import hashlib
 import io
@@ -367,16 +366,19 @@ def test_a_tensor_that_is_no_float32_map_is_refused(made: Path, content: bytes, 
         bundles.open(made).tensor("a")
 
 
-@settings(max_examples=200)
-@given(st.integers(0, 175), st.integers(1, 255))
-def test_a_tensor_with_a_flipped_byte_is_read_or_refused(position: int, flip: int) -> None:
-    damaged = bytearray(npy(OUTPUTS["a"]))
-    damaged[position] ^= flip
-    with tempfile.TemporaryDirectory() as folder:
-        path = write(Path(folder) / "one.run", OUTPUTS)
-        (path / "tensors" / "a.npy").write_bytes(damaged)
-        with contextlib.suppress(BundleError):
-            assert bundles.open(path).tensor("a").dtype == np.float32
+def test_a_tensor_with_a_flipped_bit_is_read_or_refused(made: Path) -> None:
+    whole, path = npy(OUTPUTS["a"]), made / "tensors" / "a.npy"
+    bundle, refused = bundles.open(made), 0
+    for position in range(128):  # the header; a flipped bit of the numbers gives other numbers
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            assert bundle.tensor("a").dtype == np.float32
+        except BundleError:
+            refused += 1
+
+    assert 30 < refused < 128  # blanks that fill the header do not matter
 
 
 def test_a_file_that_cannot_be_read_is_named(made: Path) -> None:

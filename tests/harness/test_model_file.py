@@ -282,12 +282,12 @@ def outcome(data):
         return "refused"
 
 
-for number in range(1000):
+for number in range(500):
     data = bytearray(whole)
     for position in rng.integers(len(data), size=1 + number % 3):
         data[position] ^= 1 << rng.integers(8)
     outcomes[str(outcome(data))] += 1
-for length in range(0, len(whole) - 200, 29):
+for length in range(0, len(whole) - 200, 61):
     cut[str(outcome(whole[:length]))] += 1
 print(json.dumps([outcomes, cut]))
 """
@@ -301,5 +301,5 @@ def test_a_damaged_file_is_refused_or_read_and_never_anything_else(folder: Path,
 
     assert child.returncode == 0, child.stderr
     flipped, cut = json.loads(child.stdout)
-    assert flipped["refused"] > 100  # the rest fell on weights, which only the hash guards
+    assert flipped["refused"] > 50  # the rest fell on weights, which only the hash guards
     assert set(cut) == {"refused"}
