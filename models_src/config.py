@@ -73,6 +73,7 @@ def defaults() -> CfgNode:
 
     cfg.TRAIN = CfgNode()
     cfg.TRAIN.INITIAL_WEIGHTS = ""  # a checkpoint of the same network to go on from, e.g. another run's best.keras
+    cfg.TRAIN.QUANTISATION_AWARE = False  # round activations in training as int8 will
     cfg.TRAIN.EPOCHS = 24
     cfg.TRAIN.BATCH_SIZE = 32
     cfg.TRAIN.LEARNING_RATE = 2e-3  # peak, AdamW

@@ -73,11 +73,13 @@ def from_run(run: str | Path) -> Trained:
     """
     import keras
 
+    from models_src import quantisation_aware
+
     run = Path(run)
     if not (run / "best.keras").is_file() or not (run / "config.yaml").is_file():
         raise HarnessError(f"{run}: no best.keras and config.yaml; expected a run folder with a finished epoch")
     cfg = config.load(run / "config.yaml")
-    logits = inference.load_keras(run / "best.keras", config.contract(cfg, "logit"))
+    logits = quantisation_aware.strip(inference.load_keras(run / "best.keras", config.contract(cfg, "logit")))
     probability = keras.layers.Activation("sigmoid", name="probability")(logits.output)
     model = keras.Model(logits.input, probability, name=logits.name)
     source = {"config": cfg.EXPERIMENT, "run": run.resolve().name}

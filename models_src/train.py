@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from harness.errors import HarnessError
-from models_src import augment, config, data, losses, networks
+from models_src import augment, config, data, losses, networks, quantisation_aware
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode
@@ -86,6 +86,8 @@ def compiled(cfg: CfgNode, steps: int) -> keras.Model:
     model = networks.build(cfg)
     if cfg.TRAIN.INITIAL_WEIGHTS:
         _take_weights(model, cfg.TRAIN.INITIAL_WEIGHTS)
+    if cfg.TRAIN.QUANTISATION_AWARE:
+        model = quantisation_aware.prepare(model)
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=cfg.TRAIN.WEIGHT_DECAY),
         loss=losses.BceDice(cfg.LOSS.BCE, cfg.LOSS.DICE),
