@@ -37,12 +37,17 @@ def boundary_width(height: int, width: int) -> int:
 def boundary_iou(mask: np.ndarray, reference: np.ndarray) -> float:
     """IoU of the two masks' inner bands, as wide as :func:`boundary_width` says.
 
+    Where neither has an outline, each is all person or all background: 1.0 if it is the same, else 0.0.
+
     After Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation", CVPR 2021, but for
     the shape of the band and the border: see :func:`boundary_band`.
     """
     _same_shape(mask, reference)
     width = boundary_width(*mask.shape)
-    return iou(boundary_band(mask, width), boundary_band(reference, width))
+    bands = boundary_band(mask, width), boundary_band(reference, width)
+    if not bands[0].any() and not bands[1].any():
+        return iou(mask, reference)
+    return iou(*bands)
 
 
 def pixel_accuracy(mask: np.ndarray, reference: np.ndarray) -> float:

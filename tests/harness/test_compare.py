@@ -445,11 +445,11 @@ def accuracy_again(p: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     for axis, n in enumerate(truth.shape):
         at = np.clip((np.arange(n) + 0.5) * p.shape[axis] / n - 0.5, 0, p.shape[axis] - 1)
         p = np.apply_along_axis(lambda line, at=at: np.interp(at, np.arange(len(line)), line), axis, p.astype(float))
-    bands = [p > 0.5, truth]
+    cores = [p > 0.5, truth]
     for _ in range(max(1, round(0.02 * math.hypot(*truth.shape)))):
-        padded = [np.pad(band, 1) for band in bands]
-        bands = [np.min([q[y : y + 48, x : x + 40] for y in range(3) for x in range(3)], axis=0) for q in padded]
-    rings = [mask & ~core for mask, core in zip((p > 0.5, truth), bands, strict=True)]
+        padded = [np.pad(core, 1, constant_values=True) for core in cores]
+        cores = [q[1:-1, 1:-1] & q[:-2, 1:-1] & q[2:, 1:-1] & q[1:-1, :-2] & q[1:-1, 2:] for q in padded]
+    rings = [mask & ~core for mask, core in zip((p > 0.5, truth), cores, strict=True)]
     return {"gt_iou": iou(p > 0.5, truth), "gt_boundary_iou": iou(*rings)}
 
 

@@ -115,6 +115,21 @@ def test_boundary_iou_notices_an_edge_that_iou_hardly_sees() -> None:
     assert metrics.boundary_iou(mask, truth) == common / ((80**2 - 74**2) + (78**2 - 72**2) - common)
 
 
+def test_the_pictures_border_is_no_outline() -> None:
+    # A person from edge to edge but for the upper half: the outline is the one row where the person begins.
+    mask = np.zeros((10, 12), bool)
+    mask[5:] = True
+
+    assert pixels(metrics.boundary_band(mask, 1)) == {(5, x) for x in range(12)}
+
+
+def test_masks_without_any_outline_agree_only_where_they_are_the_same() -> None:
+    nobody, filled = np.zeros((9, 9), bool), np.ones((9, 9), bool)
+
+    assert metrics.boundary_iou(filled, filled) == 1.0
+    assert metrics.boundary_iou(filled, nobody) == 0.0
+
+
 # --- maps ----------------------------------------------------------------------------------------
 
 
