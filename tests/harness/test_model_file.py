@@ -234,11 +234,20 @@ def test_a_single_file_must_be_of_the_asked_format(folder: Path) -> None:
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(200)
 
 
-@pytest.mark.parametrize("content", [b"", b"TFL", PNG, PNG[:4] + b"TFL3" + PNG[8:], bytes(4) + b"TFL3" + bytes(64)])
-def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a TFLite model"),
+        (b"TFL", "not a TFLite model"),
+        (PNG, "not a TFLite model"),
+        (PNG[:4] + b"TFL3" + PNG[8:], "damaged or cut short"),
+        (bytes(4) + b"TFL3" + bytes(64), "damaged or cut short"),
+    ],
+)
+def test_a_foreign_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "model.tflite").write_bytes(content)
 
-    with pytest.raises(DamagedModelError, match=r"model\.tflite: .*export it again") as caught:
+    with pytest.raises(DamagedModelError, match=rf"model\.tflite: {message}.*export it again") as caught:
         model_file.find(tmp_path / "model.tflite", "fp32")
 
     assert caught.value.exit_code == 4
