@@ -131,7 +131,8 @@ def test_an_output_that_is_not_finite_is_an_outright_fail(tmp_path: Path, output
     )
 
     assert result.verdict is Verdict.FAIL
-    assert row(result, "case/b/not_finite").value == 2
+    found = row(result, "case/b/not_finite")
+    assert (found.value, found.verdict) == (2, Verdict.FAIL)
     assert next(c.note for c in result.cases if (c.run, c.case) == ("core", "b")) == "NaN or infinity in 2 pixels"
     assert row(result, "pooled/max_abs").value == 0  # the others were compared all the same
     assert [finding.run for finding in result.findings] == ["core"]
