@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``segmodel``: train, export, evaluate. Parses and prints; TensorFlow is imported by the commands."""
+"""The command ``segmodel``. Parses and prints; TensorFlow is imported by the commands that need it."""
 
 from __future__ import annotations
 
@@ -63,6 +63,17 @@ def train(config_file: str | None, overrides: tuple[tuple[str, str], ...], run: 
     from models_src import train as training
 
     click.echo(training.start(cfg) if cfg is not None else training.resume(str(run)))
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN…")
+@click.option("--out", required=True, metavar="DIR", help="Run folder to make.")
+def average(runs: tuple[str, ...], out: str) -> None:
+    """Average the weights of runs that started from common weights, as a run folder that can be exported."""
+    _import_tensorflow()
+    from models_src import average as averaging
+
+    click.echo(averaging.average(runs, out))
 
 
 @main.command()
