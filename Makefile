@@ -20,7 +20,7 @@ compare: $(READY) ## compare every runtime on the shipped model and suite, write
 	$(BIN)/harness compare keras tflite $(ARGS)
 
 test: $(READY) ## run the tests
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-system: $(READY) ## run the tests that need a browser, a built wheel or other environments
 	@command -v chromium > /dev/null || { \

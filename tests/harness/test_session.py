@@ -81,7 +81,7 @@ def test_what_becomes_of_one_worker_is_named_and_touches_no_other(
 ) -> None:
     done = run(
         *("run", "faulty", "tflite", "--suite", cases, "--profile", "none", "--out", tmp_path / "out"),
-        *("--timeout", "4", "--memory-limit", "900"),
+        *("--timeout", "4" if how == "hang" else "60", "--memory-limit", "900"),
         FAULTY_HOW=how,
         FAULTY_AT="3",
     )
