@@ -51,18 +51,26 @@ def conditions() -> dict[str, Any]:
     """What may disturb a measurement right now; what the platform does not tell is absent."""
     import psutil
 
-    facts: dict[str, Any] = {"load": [round(x, 2) for x in os.getloadavg()]} if hasattr(os, "getloadavg") else {}
-    frequency = psutil.cpu_freq() if hasattr(psutil, "cpu_freq") else None
-    if frequency:
+    facts: dict[str, Any] = {}
+    if load := _told(os, "getloadavg"):
+        facts["load"] = [round(x, 2) for x in load]
+    if frequency := _told(psutil, "cpu_freq"):
         facts["frequency_mhz"] = round(frequency.current)
-    temperatures: dict[str, Any] = getattr(psutil, "sensors_temperatures", dict)()
+    temperatures = _told(psutil, "sensors_temperatures") or {}
     hottest = [sensor.current for sensors in temperatures.values() for sensor in sensors if sensor.current]
     if hottest:
         facts["temperature_c"] = max(hottest)
-    battery = getattr(psutil, "sensors_battery", lambda: None)()
-    if battery:
+    if battery := _told(psutil, "sensors_battery"):
         facts["power"] = {"plugged": battery.power_plugged, "battery_percent": round(battery.percent)}
     return facts
+
+
+def _told(module: Any, name: str) -> Any:
+    """What a platform's sensor says; None where there is no such sensor, or no such file (a container's /sys)."""
+    try:
+        return getattr(module, name)()
+    except (AttributeError, NotImplementedError, OSError, RuntimeError):
+        return None
 
 
 def timer() -> dict[str, Any]:
