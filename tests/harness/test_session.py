@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from harness import comparison, suite, suite_making
@@ -127,8 +128,7 @@ def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedPro
     )
     wait_for(folder, "faulty-image-*.run/tensors/figure-1.npy", process)
     if victim == "worker":
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
-        os.kill(int(children.stdout.split()[0]), signal.SIGKILL)
+        psutil.Process(process.pid).children()[0].kill()
     elif victim == "parent":
         os.kill(process.pid, signal.SIGKILL)
     else:
