@@ -19,7 +19,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness import contract as contracts
-from harness import pictures
 from harness.errors import HarnessError, InvalidError
 
 GROUP = "harness.runtimes"
@@ -108,6 +107,8 @@ class Runtime(abc.ABC):
 
     def decode(self, path: Path) -> np.ndarray:
         """A frame ``(H, W, 3)`` uint8 RGB from a picture of the suite (PNG or NPY)."""
+        from harness import pictures  # OpenCV: listing the runtimes does without it
+
         data = path.read_bytes()
         frame = pictures.decode_npy(data) if path.suffix == ".npy" else pictures.decode(data, grey=False)
         if frame is None:
