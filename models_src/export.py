@@ -160,13 +160,43 @@ def _write(
     return checks
 
 
+# Settings that Keras has added to its layers since 3.8, at the values that change nothing: an older one, such as the
+# last for Python 3.10, refuses a file that names them.
+_NEWER_SETTINGS = {
+    "input_axes": None,
+    "output_axes": None,
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+}
+
+
+def portable(config: Any) -> Any:
+    """A layer configuration of Keras (JSON values) without the settings that only newer releases know."""
+    if isinstance(config, list):
+        return [portable(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: portable(value)
+        for key, value in config.items()
+        if key not in _NEWER_SETTINGS or value != _NEWER_SETTINGS[key]
+    }
+
+
 def _save_compressed(model: keras.Model, path: Path) -> None:
-    """Save a model; Keras stores the members of its archive uncompressed, and reads compressed ones as well."""
+    """Save a model for any Keras from 3.8 on, in less space.
+
+    Keras stores the members of its archive uncompressed, and reads compressed ones as well.
+    """
     stored = path.with_name("stored.keras")
     model.save(stored)
     with zipfile.ZipFile(stored) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
         for member in source.infolist():
-            target.writestr(member.filename, source.read(member))
+            data = source.read(member)
+            if member.filename == "config.json":
+                data = json.dumps(portable(json.loads(data))).encode()
+            target.writestr(member.filename, data)
     stored.unlink()
 
 

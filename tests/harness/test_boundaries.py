@@ -128,14 +128,14 @@ def test_a_runtime_knows_no_statistics_and_no_verdicts(module: str) -> None:
 def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
     reached = reachable("harness.worker")
 
-    assert outside(reached) <= {"numpy", "cv2", "tomli"}
+    assert outside(reached) <= {"numpy", "cv2", "tomli", "tomllib"}
     assert inside(reached, "harness") <= {"harness.contract", "harness.errors", "harness.runtime", "harness.pictures"}
 
 
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
-        ("harness.contract", {"numpy", "tomli"}),
+        ("harness.contract", {"numpy", "tomli", "tomllib"}),
         ("harness.metrics", {"numpy", "cv2"}),
         ("harness.verdict", set()),
         ("harness.errors", set()),

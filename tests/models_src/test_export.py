@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -281,3 +282,18 @@ def test_errors_name_the_file_that_is_no_run(tmp_path: Path) -> None:
 
     with pytest.raises(HarnessError, match="best.keras"):
         export.from_run(tmp_path)
+
+
+def test_a_keras_file_names_no_setting_that_older_releases_refuse(exported: Path) -> None:
+    with zipfile.ZipFile(exported / "model.keras") as archive:
+        text = archive.read("config.json").decode()
+
+    for setting in ("input_axes", "output_axes", "renorm"):
+        assert f'"{setting}' not in text
+
+
+def test_a_setting_that_changes_something_is_kept() -> None:
+    from models_src import export
+
+    config = {"layers": [{"renorm": True, "renorm_clipping": None, "units": 3}]}
+    assert export.portable(config) == {"layers": [{"renorm": True, "units": 3}]}
