@@ -42,7 +42,8 @@ def tool() -> dict[str, Any]:
     root = resources.checkout()
     if root is not None:
         commit = _git(root, "rev-parse", "HEAD")
-        status = _git(root, "status", "--porcelain", "--untracked-files=no")
+        # Reports are results, not sources.
+        status = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!reports")
         facts.update(commit=commit or None, dirty=bool(status) if status is not None else None)
     return facts
 
