@@ -125,6 +125,8 @@ def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedPro
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Where the tests run in the background, Ctrl-C is ignored, and a child inherits that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread only
     )
     wait_for(folder, "faulty-image-*.run/tensors/figure-1.npy", process)
     if victim == "worker":
