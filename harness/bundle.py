@@ -13,7 +13,6 @@ import functools
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InvalidError
+from harness.files import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,24 +58,6 @@ def check_facts(facts: Any, where: str) -> dict[str, Any]:
 
 
 # --- writing -------------------------------------------------------------------------------------
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a whole file under a temporary name and rename it."""
-    temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise BundleError(f"{path}: cannot write: {error.strerror}; choose another folder with --out") from None
-
-
-def write_tensor(path: Path, array: np.ndarray) -> None:
-    """Write an array as NPY (format 1.0, no pickles)."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    write_file(path, buffer.getvalue())
 
 
 class BundleWriter:

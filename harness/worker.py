@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from harness import contract as contracts
+from harness import files
 from harness.runtime import Inference, Options, Runtime, RuntimeFailure
 
 _CACHED_FRAMES = 16
@@ -49,10 +50,7 @@ class Worker:
     def infer(self, lane: str, case: str, image: str, out: str) -> dict[str, Any]:
         """Run one case in one lane and leave its probability at ``out``."""
         inference = self._infer(lane, Path(image))
-        temporary = f"{out}.tmp{os.getpid()}"
-        with open(temporary, "wb") as file:
-            np.save(file, np.ascontiguousarray(inference.probability, np.float32), allow_pickle=False)
-        os.replace(temporary, out)
+        files.write_tensor(Path(out), np.asarray(inference.probability, np.float32))
         bad = int(np.count_nonzero(~np.isfinite(inference.probability)))
         return {"sample": _sample(case, inference), "not_finite": bad}
 
@@ -135,6 +133,8 @@ def main() -> None:
             reply = {"error": {"kind": "runtime", "message": f"{type(error).__name__}: {error}"}}
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+    if worker is not None:
+        worker.runtime.deactivate()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def _start(
     names: tuple[str, ...], gates_path: str | None, options: dict[str, Any], out: str | None, as_json: bool
 ) -> ExitCode:
     """Look everything up, then run what is to be run, then judge."""
-    from harness import bundle, session
+    from harness import bundle, files, session
     from harness.cli.progress import progress
     from harness.runs import open_runs
 
@@ -81,7 +81,7 @@ def _start(
     command = shlex.join(["harness", *sys.argv[1:]])
     paths = [str(Path(name).resolve()) if name in recorded else name for name in names]
     request = {"runs": paths, "gates": gates_path, "suite": options.get("suite"), "command": command}
-    bundle.write_file(folder / _REQUEST, (json.dumps(request, indent=1) + "\n").encode())
+    files.write_file(folder / _REQUEST, (json.dumps(request, indent=1) + "\n").encode())
     made: list[Path] = []
     if plan:
         with progress() as report:

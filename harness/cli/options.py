@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 import click
 
-from harness import resources
+from harness import measure, resources
 from harness.errors import HarnessError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PROFILES = ("none", "quick", "normal", "submission")
 
 _RUN_OPTIONS = (
     click.option("--model", metavar="PATH", help="Model folder, or a single model file.  [default: the shipped model]"),
@@ -33,7 +32,9 @@ _RUN_OPTIONS = (
         help="Feed the same tensor, or pictures.  [default: both]",
     ),
     click.option(
-        "--profile", type=click.Choice(PROFILES), help="How long to time; none: parity only.  [default: normal]"
+        "--profile",
+        type=click.Choice(list(measure.PROFILES)),
+        help="How long to time; none: parity only.  [default: normal]",
     ),
     click.option("--threads", type=click.IntRange(1, 256), help="Threads of a runtime.  [default: 1]"),
     click.option(
@@ -68,8 +69,9 @@ def run_options(function: F) -> F:
 def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
     """A :class:`harness.session.Request` from command-line options; None means the default."""
     from harness import session
+    from harness import suite as suites
 
-    lane, suite = options["lane"] or "both", options["suite"] or "portraits"
+    lane, suite = options["lane"] or "both", options["suite"] or suites.DEFAULT
     given = {
         # Absolute, so that an interrupted run can go on from anywhere.
         "model": str(Path(options["model"] or resources.default_model()).resolve()),

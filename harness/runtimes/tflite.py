@@ -64,7 +64,7 @@ class TFLiteRuntime(Runtime):
         return self._interpreter.get_tensor(self._output)
 
     def deactivate(self) -> None:
-        del self._interpreter
+        self.__dict__.pop("_interpreter", None)
 
 
 def _import_interpreter() -> tuple[Any, str]:

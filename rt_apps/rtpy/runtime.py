@@ -47,4 +47,4 @@ class KerasRuntime(Runtime):
         return self._engine(tensor)
 
     def deactivate(self) -> None:
-        del self._engine
+        self.__dict__.pop("_engine", None)

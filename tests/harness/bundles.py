@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.bundle import BundleWriter, write_tensor
+from harness.bundle import BundleWriter
+from harness.files import write_tensor
 
 CONTRACT = """\
 schema = "segmentation-contract/1"

@@ -129,7 +129,13 @@ def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
     reached = reachable("harness.worker")
 
     assert outside(reached) <= {"numpy", "cv2", "tomli", "tomllib"}
-    assert inside(reached, "harness") <= {"harness.contract", "harness.errors", "harness.runtime", "harness.pictures"}
+    assert inside(reached, "harness") <= {
+        "harness.contract",
+        "harness.errors",
+        "harness.files",
+        "harness.pictures",
+        "harness.runtime",
+    }
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness import bundle, compare, gates, suite_making
+from harness import bundle, compare, files, gates, suite_making
 from harness.comparison import Comparison
 from harness.runs import open_runs
 from harness.suite import Suite
@@ -90,7 +90,7 @@ def _bundle(path: Path, cases: Suite, runner: Runner, order: int, lane: str) -> 
         truth = np.zeros((SIZE, SIZE), np.float32)
         truth[5 + number % 5 :, 5:24] = 0.96
         probability = runner.change(truth, number).astype(np.float32)
-        bundle.write_tensor(writer.tensor_path(case.id), probability)
+        files.write_tensor(writer.tensor_path(case.id), probability)
     if lane == "image" and not runner.error:
         writer.add_samples(
             _sample(number, cases.cases[number % len(cases.cases)].id) for number in range(runner.frames)
