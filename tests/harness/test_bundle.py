@@ -305,6 +305,31 @@ def test_a_value_of_another_kind_is_named(made: Path, change: dict, key: str) ->
         bundles.open(made)
 
 
+def test_a_live_bundle_says_what_the_application_did(made: Path) -> None:
+    live = {"mode": "synced", "background": "blur", "source": "camera:0", "paced_fps": None, "captured": 9,
+            "inferred": 8, "presented": 8, "dropped": 1, "hidden": 0, "wall_ns": 300_000_000}  # fmt: skip
+    camera = {"id": "camera:0", "sha256": None, "cases": []}
+    (made / "run.json").write_text(json.dumps(facts(kind="live", suite=camera, live=live)), encoding="utf-8")
+
+    assert bundles.open(made).facts["live"] == live
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"kind": "live"}, "top level: 'live' is a required property"),
+        ({"kind": "live", "live": {"mode": "synced"}}, "live: 'background' is a required property"),
+        ({"suite": {"id": "camera:0", "sha256": None, "cases": []}}, r"suite\.sha256"),
+    ],
+    ids=["counters left out", "counters incomplete", "a suite without a hash"],
+)
+def test_a_bundle_has_what_its_kind_needs(made: Path, changes: dict, key: str) -> None:
+    (made / "run.json").write_text(json.dumps(facts(**changes)), encoding="utf-8")
+
+    with pytest.raises(BundleError, match=rf"not a valid run bundle: {key}"):
+        bundles.open(made)
+
+
 def test_unknown_keys_are_ignored(made: Path) -> None:
     table = facts(battery=0.9, status="complete")
     table["device"]["colour"] = "blue"
