@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "run/1"
+STAGES = ("input", "alpha", "composite")
+"""Stages that a bundle may keep, in the order a frame passes them; probability lies in ``tensors/``."""
 SAMPLE_FIELDS = (
     "seq", "phase", "restart", "block", "case", "due_ns", "start_ns", "preprocess_ns", "invoke_ns",
     "postprocess_ns", "refine_ns", "composite_ns", "total_ns", "presented_ns", "dropped", "mask_age", "thermal",
@@ -87,6 +89,10 @@ class BundleWriter:
 
     def tensor_path(self, case: str) -> Path:
         return self.folder / "tensors" / f"{case}.npy"
+
+    def stage_path(self, case: str, stage: str) -> Path:
+        (self.folder / "stages").mkdir(exist_ok=True)
+        return self.folder / "stages" / f"{case}.{stage}.npy"
 
     def done(self, case: str) -> bool:
         """Whether an earlier, interrupted pass left this case's tensor, and in the image lane its sample as well."""
@@ -202,13 +208,32 @@ class Bundle:
             raise BundleError(
                 f"{self.path}: no tensor for case {case!r} (run status: {self.facts['status']})"
             ) from None
-        try:
-            array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-        except Exception as error:  # a damaged header raises whatever its bytes happen to mean
-            raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
+        array = self._array(name, data)
         if array.dtype != np.float32 or array.ndim != 2:
             raise BundleError(f"{self.path}: {name} is {array.dtype} {array.shape}, expected float32 (h, w)")
         return array
+
+    def stage(self, case: str, stage: str) -> np.ndarray | None:
+        """What a stage of one case left, an array of numbers; None where the bundle does not keep it.
+
+        Raises:
+            BundleError: it is damaged.
+        """
+        name = f"stages/{case}.{stage}.npy"
+        try:
+            data = self._read(name)
+        except FileNotFoundError:
+            return None
+        array = self._array(name, data)
+        if array.dtype.kind not in "uif":
+            raise BundleError(f"{self.path}: {name} holds {array.dtype}, expected numbers")
+        return array
+
+    def _array(self, name: str, data: bytes) -> np.ndarray:
+        try:
+            return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except Exception as error:  # a damaged header raises whatever its bytes happen to mean
+            raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
 
     def samples(self) -> pd.DataFrame:
         """All timed frames, one row each, columns :data:`SAMPLE_FIELDS`, in nanoseconds.

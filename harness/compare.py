@@ -117,6 +117,8 @@ class _Judge:
             self.result.cases.append(result)
         if self.run is not self.reference:
             self._row(lane, "pooled/compared", float(compared), Limit(min=float(max(1, len(cases)))))
+        if lane == "image" and self.run is not self.reference:
+            self._stages(theirs, ours)
         self.result.pooled[lane] = pooled = pool.figures()
         for metric, value in pooled.items():
             self._row(lane, f"pooled/{metric}", value, self._limit(lane, f"pooled/{metric}"))
@@ -152,6 +154,27 @@ class _Judge:
             if limit:
                 verdicts.append(self._row(lane, f"case/{name}/{metric}", value, limit).verdict)
         return CaseResult(self.run.label, lane, name, worst(verdicts), figures)
+
+    def _stages(self, theirs: bundles.Bundle, ours: bundles.Bundle) -> None:
+        """How far what the stages left differs, for those that both bundles keep."""
+        for stage in bundles.STAGES:
+            row, differences = f"stage/{stage}/max_abs", []
+            for case in theirs.cases():
+                reference = theirs.stage(case["id"], stage)
+                mine = None if reference is None else ours.stage(case["id"], stage)
+                if reference is None or mine is None:
+                    continue
+                difference = parity.largest_difference(mine, reference)
+                if difference is None:
+                    note = f"case {case['id']}: {mine.shape} and {reference.shape} cannot be compared"
+                    judged = self._row("image", row, None, None, note)
+                    self.result.rows[-1] = dataclasses.replace(judged, verdict=Verdict.INVALID)
+                    break
+                differences.append(difference)
+            else:
+                if differences:
+                    largest, note = max(differences), f"over {len(differences)} cases"
+                    self._row("image", row, largest, self._limit("image", row), note)
 
     def _parity(self, lane: str, name: str, probability: np.ndarray, pool: parity.Pool) -> parity.Figures:
         reference = self.reference.lanes[lane].tensor(name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 
-_OPTIONS = {"model": str, "suite": str, "lane": str, "profile": str, "threads": int, "contract": str}
+_OPTIONS = {"model": str, "suite": str, "lane": str, "profile": str, "threads": int, "contract": str, "stages": bool}
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _lanes(label: str, rows: Sequence[Row], cases: Sequence[CaseResult]) -> Iter
         yield Finding(
             label,
             "The network agrees, its input does not",
-            f"Fed the same tensor it passes; from the picture {_worst_row(failed['image'])}.",
+            f"Fed the same tensor it passes; from the picture {_worst_row(failed['image'])}.{_parting(rows)}",
             "Compare decoding, channel order, resizing and normalisation with the contract",
         )
     elif failed["tensor"]:
@@ -92,6 +92,14 @@ def _lanes(label: str, rows: Sequence[Row], cases: Sequence[CaseResult]) -> Iter
             "Another training run's weights, a conversion fault, or too coarse a quantisation: export again and "
             "look at the cases below",
         )
+
+
+def _parting(rows: Sequence[Row]) -> str:
+    """The first stage at which the run differs from the reference, where both kept their stages."""
+    parted = [row for row in rows if row.row.startswith("stage/") and row.value]
+    if not parted:
+        return ""
+    return f" The stages part at {parted[0].row.split('/')[1]!r}: they differ by up to {parted[0].value:.4g}."
 
 
 def _worst_row(rows: Sequence[Row]) -> str:

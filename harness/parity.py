@@ -66,6 +66,14 @@ def against_reference(
     }
 
 
+def largest_difference(array: np.ndarray, reference: np.ndarray) -> float | None:
+    """Largest absolute difference of two arrays of numbers; None where their shapes differ or one is not finite."""
+    if array.shape != reference.shape:
+        return None
+    difference = np.abs(array.astype(np.float64) - reference.astype(np.float64))
+    return _finite(float(difference.max(initial=0.0)))
+
+
 def against_truth(contract: contracts.Contract, probability: np.ndarray, truth: np.ndarray) -> Figures:
     """One case against its ground truth, a boolean mask ``(H, W)``, at the ground truth's size.
 

@@ -128,6 +128,18 @@ class Runtime(abc.ABC):
         stages = {"preprocess": prepared - start, "invoke": invoked - prepared, "postprocess": end - invoked}
         return Inference(probability, start, stages, end - start)
 
+    def tap(self, frame: np.ndarray) -> dict[str, np.ndarray]:
+        """What the stages of the image lane leave of one frame, for finding where two runtimes part.
+
+        Returns:
+            ``input`` float32 ``(h, w, 3)`` and ``alpha`` uint8 ``(H, W)``, and further ones of
+            :data:`harness.bundle.STAGES` where a runtime has them.
+        """
+        tensor = contracts.preprocess(self.contract, frame)
+        probability = contracts.probability(self.contract, self.invoke(tensor))
+        alpha = contracts.frame_alpha(self.contract, probability, (frame.shape[0], frame.shape[1]))
+        return {"input": tensor[0], "alpha": alpha}
+
     def infer_tensor(self, tensor: np.ndarray) -> Inference:
         """The network on a given input tensor ``(1, h, w, 3)`` float32."""
         start = time.perf_counter_ns()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Request:
         contract: contract file for a model that carries none.
         timeout: seconds that one inference or model load may take.
         memory_limit_mb: resident memory a worker may use; None for no limit.
+        stages: keep what lies between the stages of the image lane.
     """
 
     specs: tuple[str, ...]
@@ -51,6 +53,7 @@ class Request:
     contract: str | None = None
     timeout: float = 120.0
     memory_limit_mb: int | None = None
+    stages: bool = False
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Request:
@@ -257,7 +260,7 @@ def _run_arm(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progres
         activation = _activate(request, arm, feed, worker)
         for lane, writer in arm.writers.items():
             _record_activation(writer, activation)
-            _run_lane(cases, arm.label, lane, writer, worker, progress)
+            _run_lane(request, cases, arm.label, lane, writer, worker, progress)
             if writer is not timed:
                 writer.finish("complete")
         _time(cases, arm.label, timed, worker, progress)
@@ -274,12 +277,19 @@ def _run_arm(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progres
 def _worker(request: Request, arm: _Arm, log: Path) -> Iterator[Supervisor]:
     entry = runtime.registered()[arm.spec.runtime]
     limit = request.memory_limit_mb
+    memory = limit << 20 if limit else None
+    if arm.spec.target is None:
+        with Supervisor(entry.value, log, request.timeout, memory) as worker:
+            yield worker
+        return
     try:
         python = targets.python_for(arm.spec.target)
     except InvalidError as error:
         raise WorkerFailure("runtime", str(error)) from None
-    with Supervisor(entry.value, log, request.timeout, limit << 20 if limit else None, python) as worker:
-        yield worker
+    with tempfile.TemporaryDirectory() as folder:
+        targets.link_packages(Path(folder))
+        with Supervisor(entry.value, log, request.timeout, memory, python, Path(folder)) as worker:
+            yield worker
 
 
 def _activate(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dict[str, Any]:
@@ -306,6 +316,7 @@ def _record_activation(writer: bundles.BundleWriter, activation: dict[str, Any])
 
 
 def _run_lane(
+    request: Request,
     cases: suite.Suite,
     label: str,
     lane: str,
@@ -321,7 +332,8 @@ def _run_lane(
         progress(label, f"{lane} lane", number, total)
         if writer.done(case.id):
             continue
-        reply = _ask_case(worker, lane, case, writer)
+        stages = str(writer.stage_path(case.id, "{}")) if request.stages and lane == "image" else None
+        reply = _ask_case(worker, lane, case, writer, stages)
         if lane == "image":
             writer.add_samples([{"phase": phase, "restart": restart, "block": 0, **reply["sample"]}])
             writer.facts["protocol"]["warmup"] += phase == "warm"
@@ -331,11 +343,13 @@ def _run_lane(
     progress(label, f"{lane} lane", total, total)
 
 
-def _ask_case(worker: Supervisor, lane: str, case: suite.Case, writer: bundles.BundleWriter) -> dict[str, Any]:
+def _ask_case(
+    worker: Supervisor, lane: str, case: suite.Case, writer: bundles.BundleWriter, stages: str | None
+) -> dict[str, Any]:
     try:
         case.image.read_bytes()  # a changed picture must not become a result
         out = writer.tensor_path(case.id)
-        return worker.request("infer", lane=lane, case=case.id, image=str(case.image.path), out=str(out))
+        return worker.request("infer", lane=lane, case=case.id, image=str(case.image.path), out=str(out), stages=stages)
     except HarnessError as error:
         raise WorkerFailure("suite", str(error), case.id) from None
     except WorkerFailure as failure:

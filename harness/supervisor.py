@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _TICK = 0.2  # seconds between looks at the worker's memory
+_PACKAGES = Path(__file__).resolve().parent.parent  # where this environment has the harness
 _LOG_TAIL = 3  # lines of the worker's log that an error repeats
 
 
@@ -42,15 +43,21 @@ class Supervisor:
         timeout: seconds that one request may take.
         memory_limit: bytes of resident memory that the worker may use; None for no limit.
         python: interpreter to start it with; another environment's for another released runtime.
+        packages: folder from which it imports the harness.
     """
 
     def __init__(
-        self, reference: str, log: Path, timeout: float, memory_limit: int | None = None, python: str = sys.executable
+        self,
+        reference: str,
+        log: Path,
+        timeout: float,
+        memory_limit: int | None = None,
+        python: str = sys.executable,
+        packages: Path = _PACKAGES,
     ) -> None:
         self.timeout, self.memory_limit, self.log = timeout, memory_limit, log
-        package_parent = str(Path(__file__).resolve().parent.parent)
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(packages), os.environ.get("PYTHONPATH")]))
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
                 [python, "-m", "harness.worker", reference],

@@ -7,6 +7,7 @@ and kept in the user's cache folder; it holds the package, NumPy and OpenCV, and
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -43,6 +44,19 @@ def python_for(target: str | None) -> str:
     if not python.exists():
         _make(folder, target)
     return str(python)
+
+
+def link_packages(folder: Path) -> None:
+    """Make the harness and the core importable from ``folder``, and nothing else of this environment: an environment's
+    own packages must not be shadowed by those installed here."""
+    for name in ("harness", "segcore"):
+        spec = importlib.util.find_spec(name)
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            target = folder / name
+            target.mkdir(exist_ok=True)
+            for entry in Path(place).iterdir():
+                if entry.name != "__pycache__" and not (target / entry.name).exists():
+                    (target / entry.name).symlink_to(entry)
 
 
 def _cache() -> Path:

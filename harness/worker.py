@@ -47,9 +47,13 @@ class Worker:
         gc.freeze()  # what is loaded now stays: collecting before each block must not walk through all of it
         return {"load_ns": loaded - start, "facts": vars(facts)}
 
-    def infer(self, lane: str, case: str, image: str, out: str) -> dict[str, Any]:
-        """Run one case in one lane and leave its probability at ``out``."""
+    def infer(self, lane: str, case: str, image: str, out: str, stages: str | None = None) -> dict[str, Any]:
+        """Run one case in one lane and leave its probability at ``out``, and where ``stages`` is given what its
+        stages left, each at that path with ``{}`` replaced by the stage's name."""
         inference = self._infer(lane, Path(image))
+        if stages is not None:
+            for stage, array in self.runtime.tap(self.runtime.decode(Path(image))).items():
+                files.write_tensor(Path(stages.replace("{}", stage)), array)
         files.write_tensor(Path(out), np.asarray(inference.probability, np.float32))
         bad = int(np.count_nonzero(~np.isfinite(inference.probability)))
         return {"sample": _sample(case, inference), "not_finite": bad}

@@ -45,6 +45,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--memory-limit", type=click.IntRange(min=1), metavar="MB", help="Resident memory a runtime may use."),
     click.option(
+        "--stages/--no-stages",
+        default=None,
+        help="Keep what lies between the stages of a frame, to see where runtimes part.  [default: no]",
+    ),
+    click.option(
         "--out",
         metavar="DIR",
         type=click.Path(file_okay=False),
@@ -82,6 +87,7 @@ def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
         "contract": options["contract"] and str(Path(options["contract"]).resolve()),
         "timeout": options["timeout"],
         "memory_limit_mb": options["memory_limit"],
+        "stages": options["stages"],
     }
     return session.Request(specs=specs, **{name: value for name, value in given.items() if value is not None})
 
