@@ -142,6 +142,7 @@ def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
     ("module", "allowed"),
     [
         ("harness.contract", {"numpy", "tomli", "tomllib"}),
+        ("harness.frames", {"numpy"}),
         ("harness.metrics", {"numpy", "cv2"}),
         ("harness.verdict", set()),
         ("harness.errors", set()),
