@@ -228,7 +228,8 @@ def _add_accuracy_deltas(judged: list[_Result], gates: Gates) -> None:
 def _summary(result: _Result, reference: bool) -> RunSummary:
     run, facts = result.run, result.run.facts
     error = _error(run)
-    verdicts = [row.verdict for row in result.rows if row.limit] + [case.verdict for case in result.cases]
+    judged = [row.verdict for row in result.rows if row.limit or row.verdict is Verdict.INVALID]
+    verdicts = judged + [case.verdict for case in result.cases]
     verdict = Verdict.INVALID if error else worst(verdicts)
     return RunSummary(
         label=run.label,
