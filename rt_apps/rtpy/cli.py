@@ -92,9 +92,10 @@ def main(as_json: bool, **options: Any) -> None:
 
 def _run(options: dict[str, Any]) -> Any:
     """Open what the options name, quick things first, and run."""
-    # What goes wrong is said once, by our errors. OpenCV reads these when it is imported.
+    # What goes wrong is said once, by our errors. OpenCV and its Qt read these when they are imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
     from harness import resources
     from rt_apps.rtpy import application
     from rt_apps.rtpy.background import Background

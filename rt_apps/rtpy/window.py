@@ -22,6 +22,9 @@ _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
 _RATE_SECONDS = 0.5
 """How often the rates on the screen are taken anew."""
 
+_LINE = 20
+"""Height of a line of text in pixels."""
+
 _STAGES = {"preprocess_ns": "pre", "invoke_ns": "invoke", "postprocess_ns": "post", "refine_ns": "smooth",
            "composite_ns": "compose"}  # fmt: skip
 
@@ -31,7 +34,7 @@ class NoDisplay(InvalidError):
 
 
 class Window:
-    """One window of the screen.
+    """One window of the screen; it opens with the first picture.
 
     Raises:
         NoDisplay: no window can be opened here.
@@ -42,13 +45,18 @@ class Window:
         probe = subprocess.run([sys.executable, "-c", _PROBE], check=False, capture_output=True, env=os.environ)
         if probe.returncode:
             raise NoDisplay("no window can be opened here (no display, or an OpenCV without windows); use --headless")
-        cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE)
+        self._open = False
 
     def show(self, picture: np.ndarray) -> None:
+        if not self._open:
+            cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+            self._open = True
         cv2.imshow(TITLE, picture)
 
     def key(self, milliseconds: int = 1) -> str:
         """The key pressed since the last call, ``esc`` for Escape and for a closed window; empty for none."""
+        if not self._open:
+            return ""
         code = cv2.waitKey(milliseconds) & 0xFF
         if code == 27 or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             return "esc"
@@ -78,11 +86,13 @@ class Overlay:
         self._measure(counters)
         if not self.visible:
             return picture
+        lines = self._lines(drawn, counters, state)
         picture = picture.copy()
-        for number, line in enumerate(self._lines(drawn, counters, state)):
-            place = (10, 22 + 20 * number)
-            for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-                cv2.putText(picture, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
+        picture[: 12 + _LINE * len(lines)] //= 3  # dark enough for white letters, whatever is shown
+        for number, line in enumerate(lines, 1):
+            cv2.putText(
+                picture, line, (10, _LINE * number), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
+            )
         return picture
 
     def _measure(self, counters: Counters) -> None:
