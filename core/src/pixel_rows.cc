@@ -25,20 +25,41 @@ constexpr YuvCoefficients kYuv[4] = {
     {0, 8192, 12901, -1535, -3835, 15201},   // BT.709, full range
 };
 
+/// Two bytes, wherever they lie.
+typedef std::uint16_t Pair __attribute__((aligned(1), may_alias));
+
+/// What a pair of chroma adds to red, green and blue.
+struct Tint {
+  int red, green, blue;
+};
+
+SEGCORE_INLINE Tint TintOf(Pair chroma, YuvCoefficients c) {
+  const auto cb = static_cast<std::int16_t>((chroma & 255) - 128);
+  const auto cr = static_cast<std::int16_t>((chroma >> 8) - 128);
+  constexpr int kHalf = 1 << (kShift - 1);
+  return {cr * c.red_cr + kHalf, cb * c.green_cb + cr * c.green_cr + kHalf, cb * c.blue_cb + kHalf};
+}
+
 SEGCORE_INLINE std::uint32_t Byte(int value) {
   return static_cast<std::uint32_t>(std::min(std::max(value >> kShift, 0), 255));
 }
 
-SEGCORE_INLINE void ConvertRowBody(const std::uint8_t* __restrict luma, const std::uint8_t* __restrict chroma,
-                                   int width, YuvCoefficients c, std::uint32_t* __restrict out) {
-  for (int x = 0; x < width; ++x) {
-    const auto y = static_cast<std::int16_t>(luma[x] - c.black);
-    const auto cb = static_cast<std::int16_t>(chroma[x / 2 * 2] - 128);
-    const auto cr = static_cast<std::int16_t>(chroma[x / 2 * 2 + 1] - 128);
-    const int grey = y * c.luma + (1 << (kShift - 1));
-    out[x] = Byte(grey + cr * c.red_cr) | Byte(grey + cb * c.green_cb + cr * c.green_cr) << 8 |
-             Byte(grey + cb * c.blue_cb) << 16;
+SEGCORE_INLINE std::uint32_t Pixel(int luma, Tint tint, YuvCoefficients c) {
+  const int grey = static_cast<std::int16_t>(luma - c.black) * c.luma;
+  return Byte(grey + tint.red) | Byte(grey + tint.green) << 8 | Byte(grey + tint.blue) << 16;
+}
+
+SEGCORE_INLINE void ConvertRowBody(const std::uint8_t* luma, const std::uint8_t* chroma, int width, YuvCoefficients c,
+                                   std::uint32_t* __restrict out) {
+  const Pair* __restrict lumas = reinterpret_cast<const Pair*>(luma);
+  const Pair* __restrict chromas = reinterpret_cast<const Pair*>(chroma);
+  const int pairs = width / 2;
+  for (int i = 0; i < pairs; ++i) {
+    const Tint tint = TintOf(chromas[i], c);
+    out[2 * i] = Pixel(lumas[i] & 255, tint, c);
+    out[2 * i + 1] = Pixel(lumas[i] >> 8, tint, c);
   }
+  if (width % 2 == 1) out[width - 1] = Pixel(luma[width - 1], TintOf(chromas[pairs], c), c);
 }
 SEGCORE_KERNEL(ConvertRow,
                (const std::uint8_t* luma, const std::uint8_t* chroma, int width, YuvCoefficients c, std::uint32_t* out),

@@ -5,7 +5,6 @@
 #include "resize.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
@@ -101,6 +100,23 @@ SEGCORE_INLINE void WidenBody(const In* __restrict in, int n, Real* __restrict o
   for (int x = 0; x < n; ++x) out[x] = static_cast<Real>(in[x]);
 }
 
+/// Four values side by side in a register, wherever they lie: what compilers do not find by themselves in short loops.
+template <typename Real>
+struct FourOf {
+  typedef Real Type __attribute__((vector_size(4 * sizeof(Real)), aligned(alignof(Real)), may_alias));
+};
+template <typename Real>
+using Four = typename FourOf<Real>::Type;
+
+template <typename Real>
+SEGCORE_INLINE const Four<Real>& At(const Real* values) {
+  return *reinterpret_cast<const Four<Real>*>(values);
+}
+template <typename Real>
+SEGCORE_INLINE Four<Real>& At(Real* values) {
+  return *reinterpret_cast<Four<Real>*>(values);
+}
+
 /// Weighted sums along a row of single values.
 template <typename Real>
 SEGCORE_INLINE void SumPlaneBody(const Real* __restrict row, const int* first, const Real* weight, int taps, int width,
@@ -112,20 +128,36 @@ SEGCORE_INLINE void SumPlaneBody(const Real* __restrict row, const int* first, c
   }
 }
 
+/// Outputs between the same two inputs of a row that grows, kRamp at a time; what a ramp writes beyond its own outputs
+/// the next one writes over.
+constexpr int kRamp = 8;
+
+template <typename Real>
+struct Ramp {
+  Real left[kRamp], right[kRamp];  // weights
+  int first, to;                   // the left input, the first output
+};
+
+template <typename Real>
+SEGCORE_INLINE void SumRampsBody(const Real* __restrict row, const Ramp<Real>* __restrict ramps, int n,
+                                 Real* __restrict out) {
+  for (int i = 0; i < n; ++i) {
+    const Ramp<Real>& ramp = ramps[i];
+    const Real left = row[ramp.first], right = row[ramp.first + 1];
+    Real* to = out + ramp.to;
+    for (int k = 0; k < kRamp; k += 4) At(to + k) = left * At(ramp.left + k) + right * At(ramp.right + k);
+  }
+}
+
 /// Weighted sums along a row of pixels of `bytes` values; a pixel of the result has four.
 template <typename Real>
 SEGCORE_INLINE void SumPixelsBody(const Real* __restrict row, int bytes, const int* first, const Real* weight, int taps,
                                   int width, Real* __restrict out) {
-  typedef Real Pixel __attribute__((vector_size(4 * sizeof(Real))));
   for (int x = 0; x < width; ++x) {
     const Real* from = row + static_cast<std::ptrdiff_t>(first[x]) * bytes;
-    Pixel sum = {};
-    for (int k = 0; k < taps; ++k) {
-      Pixel pixel;
-      std::memcpy(&pixel, from + k * bytes, sizeof(pixel));
-      sum += pixel * weight[x * taps + k];
-    }
-    std::memcpy(out + 4 * x, &sum, sizeof(sum));
+    Four<Real> sum = {};
+    for (int k = 0; k < taps; ++k) sum += At(from + k * bytes) * weight[x * taps + k];
+    At(out + 4 * x) = sum;
   }
 }
 
@@ -157,6 +189,8 @@ SEGCORE_KERNEL(SumPlane, (const float* row, const int* first, const float* weigh
                (row, first, weight, taps, width, out))
 SEGCORE_KERNEL(SumPlane, (const double* row, const int* first, const double* weight, int taps, int width, double* out),
                (row, first, weight, taps, width, out))
+SEGCORE_KERNEL(SumRamps, (const float* row, const Ramp<float>* ramps, int n, float* out), (row, ramps, n, out))
+SEGCORE_KERNEL(SumRamps, (const double* row, const Ramp<double>* ramps, int n, double* out), (row, ramps, n, out))
 SEGCORE_KERNEL(SumPixels, (const float* row, int bytes, const int* first, const float* weight, int taps, int width, float* out),
                (row, bytes, first, weight, taps, width, out))
 SEGCORE_KERNEL(SumPixels, (const double* row, int bytes, const int* first, const double* weight, int taps, int width, double* out),
@@ -197,7 +231,9 @@ class Resampler::EngineOf final : public Engine {
         rounding_(MakeRounding<Real>(std::int64_t{rows.denominator} * columns.denominator)),
         sum_(rows.grows ? 0 : values_in_),
         wide_(values_in_ + static_cast<std::size_t>(taps_) * bytes + 4),
-        slot_{std::vector<Real>(values_out_), std::vector<Real>(rows.grows ? values_out_ : 0)} {}
+        slot_{std::vector<Real>(values_out_ + kRamp), std::vector<Real>(rows.grows ? values_out_ + kRamp : 0)} {
+    if (columns.grows && bytes == 1) MakeRamps();
+  }
 
   void Run(RowReader& rows, std::uint8_t* out, std::ptrdiff_t stride) override {
     if (rows_.grows) {
@@ -238,8 +274,21 @@ class Resampler::EngineOf final : public Engine {
     }
   }
 
+  void MakeRamps() {
+    for (int x = 0, k = kRamp; x < width_; ++x, ++k) {
+      if (k == kRamp || first_[x] != first_[x - 1]) {
+        ramps_.push_back({{}, {}, first_[x], x});
+        k = 0;
+      }
+      ramps_.back().left[k] = weight_[2 * x];
+      ramps_.back().right[k] = weight_[2 * x + 1];
+    }
+  }
+
   void SumColumns(Real* out) {
-    if (bytes_ == 1) {
+    if (!ramps_.empty()) {
+      SumRamps(wide_.data(), ramps_.data(), static_cast<int>(ramps_.size()), out);
+    } else if (bytes_ == 1) {
       SumPlane(wide_.data(), first_.data(), weight_.data(), taps_, width_, out);
     } else {
       SumPixels(wide_.data(), bytes_, first_.data(), weight_.data(), taps_, width_, out);
@@ -252,8 +301,9 @@ class Resampler::EngineOf final : public Engine {
   int taps_, values_in_, bytes_, width_, values_out_;
   Rounding<Real> rounding_;
   std::vector<Sum> sum_;
-  std::vector<Real> wide_;  // longer than a row, by what taps of weight 0 and a fourth value read
-  std::vector<Real> slot_[2];
+  std::vector<Real> wide_;     // longer than a row, by what taps of weight 0 and a fourth value read
+  std::vector<Real> slot_[2];  // longer than a row, by what the last ramp writes beyond it
+  std::vector<Ramp<Real>> ramps_;
 };
 
 Resampler::Resampler() = default;
