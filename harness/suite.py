@@ -3,8 +3,8 @@
 
 A suite is a folder with ``suite.json`` (``schemas/suite-1.json``), ``images/`` and ``masks/``. Its pictures
 are PNG files, or NPY arrays where it is *packed* for readers without an image decoder. EXIF orientation,
-colour profiles and alpha are settled when a suite is made, so that no runtime decides about them. This module
-knows neither models nor runtimes.
+colour profiles and alpha are settled when a suite is made, so that no runtime decides about them. In a *motion* suite
+the cases are frames of sequences. This module knows neither models nor runtimes.
 """
 
 from __future__ import annotations
@@ -82,6 +82,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Motion:
+    """A case's place in a sequence.
+
+    Attributes:
+        movement: the sequence it belongs to, called after what moves; cases of one sequence follow each other.
+        frame: its number in the sequence, from 0.
+        unchanged: where nothing but noise changed since the frame before; None where there is none, or it is not known.
+    """
+
+    movement: str
+    frame: int
+    unchanged: Picture | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """One image of a suite, with its ground truth. Pixels are read when asked for and not kept."""
 
@@ -92,6 +107,7 @@ class Case:
     width: int
     tags: tuple[str, ...] = ()
     provenance: str = ""
+    motion: Motion | None = None
 
     def read_image(self) -> np.ndarray:
         """uint8 RGB ``(H, W, 3)``, checked against the hash; raises :class:`SuiteError`."""
@@ -103,14 +119,25 @@ class Case:
             raise SuiteError(f"case {self.id} has no ground-truth mask")
         return self.mask.read((self.height, self.width)) > 127
 
+    def read_unchanged(self) -> np.ndarray:
+        """bool ``(H, W)``, True where nothing but noise changed since the frame before, checked against the hash.
+
+        Raises:
+            SuiteError: this is no later frame of a motion suite.
+        """
+        if self.motion is None or self.motion.unchanged is None:
+            raise SuiteError(f"case {self.id} does not tell what is unchanged since the frame before")
+        return self.motion.unchanged.read((self.height, self.width)) > 127
+
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite as ``suite.json`` describes it."""
+    """A suite as ``suite.json`` describes it; ``fps`` is the rate of a motion suite, whose cases are frames."""
 
     id: str
     root: Path
     cases: tuple[Case, ...]
+    fps: int | None = None
 
     @property
     def packed(self) -> bool:
@@ -124,23 +151,27 @@ class Suite:
         File formats do not enter: a packed suite has the hash of the one it was packed from, and results of
         both can be compared.
         """
-        content = {
-            "schema": SCHEMA,
-            "id": self.id,
-            "cases": [
-                {
-                    "id": case.id,
-                    "height": case.height,
-                    "width": case.width,
-                    "image": case.image.sha256,
-                    "mask": case.mask and case.mask.sha256,
-                    "tags": list(case.tags),
-                    "provenance": case.provenance,
-                }
-                for case in self.cases
-            ],
-        }
+        content: dict[str, Any] = {"schema": SCHEMA, "id": self.id, "cases": [_identity(c) for c in self.cases]}
+        if self.fps is not None:
+            content["fps"] = self.fps
         return pictures.sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def _identity(case: Case) -> dict[str, Any]:
+    """What the hash of a suite is taken over, of one case."""
+    identity: dict[str, Any] = {
+        "id": case.id,
+        "height": case.height,
+        "width": case.width,
+        "image": case.image.sha256,
+        "mask": case.mask and case.mask.sha256,
+        "tags": list(case.tags),
+        "provenance": case.provenance,
+    }
+    if case.motion:
+        unchanged = case.motion.unchanged and case.motion.unchanged.sha256
+        identity["motion"] = [case.motion.movement, case.motion.frame, unchanged]
+    return identity
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -187,16 +218,37 @@ def parse(table: Any, root: Path) -> Suite:
         raise SuiteError(f"{index}: the suite is empty: it has no cases")
     if same := clashes(case.id for case in cases):
         raise SuiteError(f"{index}: more than one case is called {', '.join(same)}")
-    return Suite(table["id"], root, cases)
+    if "motion" in table and (problem := _sequence_problem(cases)):
+        raise SuiteError(f"{index}: not a valid motion suite: {problem}")
+    return Suite(table["id"], root, cases, table["motion"]["fps"] if "motion" in table else None)
+
+
+def _sequence_problem(cases: tuple[Case, ...]) -> str | None:
+    """Why cases are no sequences of frames; None where they are."""
+    expected: dict[str, int] = {}
+    before = None
+    for case in cases:
+        if case.motion is None:
+            return f"case {case.id} has no motion"
+        if (case.height, case.width) != (cases[0].height, cases[0].width):
+            return f"case {case.id} has another size than {cases[0].id}"
+        new = case.motion.movement != before
+        if case.motion.frame != expected.get(case.motion.movement, 0) or (new and case.motion.frame):
+            return f"case {case.id} is not the next frame of its movement"
+        before = case.motion.movement
+        expected[before] = case.motion.frame + 1
+    return None
 
 
 def _case(root: Path, entry: dict[str, Any]) -> Case:
-    image, mask = (
-        value and Picture(root / value["file"], value["file_sha256"], value["sha256"])
-        for value in (entry["image"], entry["mask"])
-    )
+    def picture(value: dict[str, Any] | None) -> Any:
+        return value and Picture(root / value["file"], value["file_sha256"], value["sha256"])
+
+    place = entry.get("motion")
+    motion = place and Motion(place["movement"], place["frame"], picture(place["unchanged"]))
     return Case(
-        entry["id"], image, mask, entry["height"], entry["width"], tuple(entry["tags"]), entry["provenance"]
+        entry["id"], picture(entry["image"]), picture(entry["mask"]), entry["height"], entry["width"],
+        tuple(entry["tags"]), entry["provenance"], motion,
     )  # fmt: skip
 
 
@@ -229,7 +281,8 @@ def verify(suite: Suite) -> list[str]:
     expected = {suite.root / INDEX}
     for case in suite.cases:
         shape = (case.height, case.width)
-        for picture, form in ((case.image, (*shape, 3)), (case.mask, shape)):
+        unchanged = case.motion and case.motion.unchanged
+        for picture, form in ((case.image, (*shape, 3)), (case.mask, shape), (unchanged, shape)):
             if picture is not None:
                 expected.add(picture.path)
                 problems += _picture_problems(picture, form)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from harness import pictures
-from harness.suite import INDEX, SCHEMA, Suite, SuiteError, clashes, parse
+from harness.suite import INDEX, SCHEMA, Motion, Suite, SuiteError, clashes, parse
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Entry:
     Attributes:
         image: uint8 RGB ``(H, W, 3)``.
         mask: bool ``(H, W)``, or None without ground truth.
+        motion: the place in a motion suite; its ``unchanged`` is not looked at.
+        unchanged: bool ``(H, W)``: what becomes ``motion.unchanged``.
     """
 
     id: str
@@ -37,6 +39,8 @@ class Entry:
     mask: np.ndarray | None
     tags: tuple[str, ...] = ()
     provenance: str = ""
+    motion: Motion | None = None
+    unchanged: np.ndarray | None = None
 
 
 def write(
@@ -44,6 +48,7 @@ def write(
     suite_id: str,
     entries: Iterable[Entry],
     *,
+    fps: int | None = None,
     packed: bool = False,
     compression: int = 6,
     documents: Mapping[str, str] | None = None,
@@ -55,6 +60,7 @@ def write(
     Args:
         out: the folder to make; it must not exist, or be empty.
         entries: taken one at a time.
+        fps: the rate of a motion suite; every entry then has its place in a sequence.
         packed: NPY arrays instead of PNG files.
         compression: zlib level of the PNG files; 9 takes four times as long for 3 % less.
         documents: texts for people, by file name (``*.md``).
@@ -73,10 +79,11 @@ def write(
     encode = pictures.encode_npy if packed else functools.partial(pictures.encode_png, compression=compression)
     try:
         temporary.chmod(0o755)
-        for name in ("images", "masks"):
+        for name in ("images", "masks") if fps is None else ("images", "masks", "unchanged"):
             (temporary / name).mkdir()
         cases = [_write_case(temporary, entry, ".npy" if packed else ".png", encode) for entry in entries]
-        table = {"schema": SCHEMA, "id": suite_id, "cases": cases}
+        rate = {} if fps is None else {"motion": {"fps": fps}}
+        table = {"schema": SCHEMA, "id": suite_id, **rate, "cases": cases}
         suite = parse(table, out)
         (temporary / INDEX).write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         for name, text in (documents or {}).items():
@@ -95,16 +102,22 @@ def _write_case(root: Path, entry: Entry, suffix: str, encode: Callable[[np.ndar
         (root / file).write_bytes(data)
         return {"file": file, "file_sha256": pictures.sha256(data), "sha256": pictures.sha256(pixels.tobytes())}
 
-    mask = None if entry.mask is None else np.where(entry.mask, np.uint8(255), np.uint8(0))
-    return {
+    def write_plane(folder: str, plane: np.ndarray | None) -> dict[str, str] | None:
+        return None if plane is None else write_picture(folder, np.where(plane, np.uint8(255), np.uint8(0)))
+
+    case: dict[str, Any] = {
         "id": entry.id,
         "height": entry.image.shape[0],
         "width": entry.image.shape[1],
         "image": write_picture("images", entry.image),
-        "mask": None if mask is None else write_picture("masks", mask),
+        "mask": write_plane("masks", entry.mask),
         "tags": list(entry.tags),
         "provenance": entry.provenance,
     }
+    if entry.motion:
+        place = {"movement": entry.motion.movement, "frame": entry.motion.frame}
+        case["motion"] = {**place, "unchanged": write_plane("unchanged", entry.unchanged)}
+    return case
 
 
 def pack(suite: Suite, out: str | Path) -> Suite:
@@ -116,10 +129,12 @@ def pack(suite: Suite, out: str | Path) -> Suite:
             case.read_mask() if case.mask else None,
             case.tags,
             case.provenance,
+            case.motion,
+            case.read_unchanged() if case.motion and case.motion.unchanged else None,
         )
         for case in suite.cases
     )
-    return write(out, suite.id, entries, packed=True)
+    return write(out, suite.id, entries, fps=suite.fps, packed=True)
 
 
 def create(

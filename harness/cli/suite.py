@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``harness suite list | show | create | verify | pack``"""
+"""``harness suite list | show | create | motion | verify | pack``"""
 
 from __future__ import annotations
 
@@ -93,6 +93,50 @@ def create(folder: str, out: str, suite_id: str | None, tags: tuple[str, ...], p
     _made(suite_making.create(folder, out, suite_id=suite_id, tags=tags, provenance=provenance), as_json)
 
 
+class _Size(click.ParamType):
+    """``WIDTHxHEIGHT`` as a pair of integers."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        width, _, height = value.partition("x")
+        if not (width.isdecimal() and height.isdecimal()):
+            self.fail(f"{value!r} is no size; write it as 640x360", param, ctx)
+        return int(width), int(height)
+
+
+@suite.command()
+@_OUT
+@click.option(
+    "--movement", "movements", metavar="NAME", multiple=True,
+    help="still, sway, raise-hand or leave; may be repeated.  [default: all, one after another]",
+)  # fmt: skip
+@click.option("--frames", default=120, show_default=True, help="Frames of each movement.")
+@click.option(
+    "--fps", default=30, show_default=True, help="Frames per second: how far things move from one to the next."
+)
+@click.option("--size", type=_Size(), default="640x360", show_default=True, metavar="WxH", help="Pixels of a frame.")
+@click.option("--seed", default=0, show_default=True, help="Chooses person, place, background and noise.")
+@_JSON
+def motion(
+    out: str, movements: tuple[str, ...], frames: int, fps: int, size: tuple[int, int], seed: int, as_json: bool
+) -> None:
+    """Make a motion suite: a person from the shipped suite moves before a camera with a noisy sensor.
+
+    Every frame has its exact mask. The same options give the same bytes. The live applications play such a suite as
+    if it were a camera.
+    """
+    from harness import suite_motion
+
+    width, height = size
+    made = suite_motion.make(
+        out, movements or suite_motion.MOVEMENTS, frames=frames, fps=fps, height=height, width=width, seed=seed
+    )
+    _made(made, as_json)
+
+
 @suite.command()
 @_SUITE
 @_JSON
@@ -139,12 +183,14 @@ def _summary(found: Suite) -> dict[str, Any]:
         "sha256": found.sha256,
         "packed": found.packed,
         "cases": len(found.cases),
+        **({} if found.fps is None else {"fps": found.fps}),
     }
 
 
 def _headline(found: Suite) -> str:
     count = len(found.cases)
-    form = ", packed" if found.packed else ""
+    form = "" if found.fps is None else f" at {found.fps} fps"
+    form += ", packed" if found.packed else ""
     return f"{found.id}: {count} case{'s' if count != 1 else ''}{form}, sha256 {found.sha256}"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from harness import contract, suite, suite_making
+from harness import contract, suite, suite_making, suite_motion
 
 HERE = Path(__file__).resolve().parent
 PERSONS = {"astronaut": "astronaut.png", "grace_hopper": "grace_hopper.jpg", "photographer": "camera.png"}
@@ -56,16 +56,7 @@ def matte(person: str) -> np.ndarray:
 @functools.cache
 def cutout(person: str) -> np.ndarray:
     """The person's own colours, uint8 RGB: along the outline they are carried on outwards from the solid inside."""
-    colours = source(PERSONS[person]).astype(np.int64)
-    known = matte(person) > 250
-    colours[~known] = 0
-    for radius in (1, 2, 4, 8, 16):
-        count = _box(known.astype(np.uint8), radius)
-        total = np.stack([_box(plane, radius) for plane in np.moveaxis(colours.astype(np.uint8), 2, 0)], axis=2)
-        fill = ~known & (count > 0)
-        colours[fill] = total[fill] // count[fill][:, None]
-        known |= fill
-    return colours.astype(np.uint8)
+    return suite_motion.carry_outwards(source(PERSONS[person]), matte(person) > 250)
 
 
 def _box(plane: np.ndarray, radius: int) -> np.ndarray:
