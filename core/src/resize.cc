@@ -13,46 +13,42 @@
 namespace segcore {
 namespace {
 
-/// Resampling of one axis: output i is sum_k weight[i * taps + k] * input[first[i] + k] / denominator. Inputs beyond
-/// the end have weight 0.
+/// What one output of a resampled axis is made from: `left` times the input `first`, the axis' `full` times each of the
+/// `middle` inputs that follow, `right` times the one after those, which may lie one beyond the end if `right` is 0.
+template <typename Real>
+struct Span {
+  int first, middle;
+  Real left, right;
+};
+
+/// The sums are over `denominator`.
 struct Axis {
-  bool grows = false;
-  int taps = 0;
-  int denominator = 0;
-  std::vector<int> first;
-  std::vector<int> weight;
+  bool grows;
+  int denominator, full;
+  std::vector<Span<int>> spans;
 };
 
 Axis AreaAxis(int size_in, int size_out) {
-  const int common = std::gcd(size_in, size_out);
-  const std::int64_t in = size_in / common, out = size_out / common;
-  Axis axis{false, size_in == size_out ? 1 : static_cast<int>((in + out - 1) / out) + 1, static_cast<int>(in), {}, {}};
-  for (std::int64_t i = 0; i < size_out; ++i) {
-    // In units of 1 / out of an input pixel, output i covers start … end.
-    const std::int64_t start = i * in, end = start + in, first = start / out;
-    axis.first.push_back(static_cast<int>(first));
-    for (std::int64_t k = first; k < first + axis.taps; ++k) {
-      const std::int64_t overlap = std::min(end, (k + 1) * out) - std::max(start, k * out);
-      axis.weight.push_back(static_cast<int>(std::max<std::int64_t>(overlap, 0)));
-    }
+  const int common = std::gcd(size_in, size_out), in = size_in / common, out = size_out / common;
+  Axis axis{false, in, out, {}};
+  for (int i = 0; i < size_out; ++i) {
+    // In units of 1 / out of an input pixel, output i covers start … end, which is at least one pixel.
+    const int start = i * in, end = start + in, first = start / out, last = end / out;
+    axis.spans.push_back({first, last - first - 1, (first + 1) * out - start, end - last * out});
   }
   return axis;
 }
 
 Axis BilinearAxis(int size_in, int size_out) {
-  const int common = std::gcd(size_in, size_out);
-  const std::int64_t in = size_in / common, out = size_out / common;
+  const int common = std::gcd(size_in, size_out), in = size_in / common, out = size_out / common;
   // Output i has its centre at ((2i + 1) in - out) / (2 out) input pixels; both are even if in and out are odd.
-  const std::int64_t half = in % 2 == 1 && out % 2 == 1 ? 2 : 1;
-  const std::int64_t denominator = 2 * out / half;
-  Axis axis{true, 2, static_cast<int>(denominator), {}, {}};
-  for (std::int64_t i = 0; i < size_out; ++i) {
-    const std::int64_t last = (size_in - 1) * denominator;  // what lies outside is the edge pixel
-    const std::int64_t centre = std::clamp<std::int64_t>(((2 * i + 1) * in - out) / half, 0, last);
-    axis.first.push_back(static_cast<int>(centre / denominator));
-    const int fraction = static_cast<int>(centre % denominator);
-    axis.weight.push_back(static_cast<int>(denominator) - fraction);
-    axis.weight.push_back(fraction);
+  const int half = in % 2 == 1 && out % 2 == 1 ? 2 : 1, denominator = 2 * out / half;
+  Axis axis{true, denominator, 0, {}};
+  for (int i = 0; i < size_out; ++i) {
+    const int edge = (size_in - 1) * denominator;  // what lies outside is the edge pixel
+    const int centre = std::clamp(((2 * i + 1) * in - out) / half, 0, edge);
+    const int right = centre % denominator;
+    axis.spans.push_back({centre / denominator, 0, denominator - right, right});
   }
   return axis;
 }
@@ -89,15 +85,30 @@ bool FitsFloat(std::int64_t denominator) {
 
 // --- kernels -----------------------------------------------------------------------------------------------------
 
+// A sum over rows is started with the first of them, and leaves as floating point with the last.
+
+template <typename Sum>
+SEGCORE_INLINE void StartRowBody(const std::uint8_t* __restrict row, int weight, int n, Sum* __restrict sum) {
+  const Sum factor = static_cast<Sum>(weight);
+  for (int x = 0; x < n; ++x) sum[x] = static_cast<Sum>(row[x] * factor);
+}
+
 template <typename Sum>
 SEGCORE_INLINE void AddRowBody(const std::uint8_t* __restrict row, int weight, int n, Sum* __restrict sum) {
   const Sum factor = static_cast<Sum>(weight);
   for (int x = 0; x < n; ++x) sum[x] = static_cast<Sum>(sum[x] + row[x] * factor);
 }
 
-template <typename In, typename Real>
-SEGCORE_INLINE void WidenBody(const In* __restrict in, int n, Real* __restrict out) {
-  for (int x = 0; x < n; ++x) out[x] = static_cast<Real>(in[x]);
+template <typename Sum, typename Real>
+SEGCORE_INLINE void FinishRowBody(const std::uint8_t* __restrict row, int weight, int n, const Sum* __restrict sum,
+                                  Real* __restrict out) {
+  const Sum factor = static_cast<Sum>(weight);
+  for (int x = 0; x < n; ++x) out[x] = static_cast<Real>(static_cast<Sum>(sum[x] + row[x] * factor));
+}
+
+template <typename Real>
+SEGCORE_INLINE void WidenBody(const std::uint8_t* __restrict row, int n, Real* __restrict out) {
+  for (int x = 0; x < n; ++x) out[x] = static_cast<Real>(row[x]);
 }
 
 /// Four values side by side in a register, wherever they lie: what compilers do not find by themselves in short loops.
@@ -119,12 +130,29 @@ SEGCORE_INLINE Four<Real>& At(Real* values) {
 
 /// Weighted sums along a row of single values.
 template <typename Real>
-SEGCORE_INLINE void SumPlaneBody(const Real* __restrict row, const int* first, const Real* weight, int taps, int width,
+SEGCORE_INLINE void SumPlaneBody(const Real* __restrict row, const Span<Real>* spans, int n, Real full,
                                  Real* __restrict out) {
-  for (int x = 0; x < width; ++x) {
-    Real sum = 0;
-    for (int k = 0; k < taps; ++k) sum += row[first[x] + k] * weight[x * taps + k];
-    out[x] = sum;
+  for (int x = 0; x < n; ++x) {
+    const Span<Real>& span = spans[x];
+    const Real* from = row + span.first;
+    Real middle = 0;
+    for (int k = 1; k <= span.middle; ++k) middle += from[k];
+    out[x] = from[0] * span.left + from[span.middle + 1] * span.right + middle * full;
+  }
+}
+
+/// Weighted sums along a row of pixels of `bytes` values; a pixel of the result has four.
+template <typename Real>
+SEGCORE_INLINE void SumPixelsBody(const Real* __restrict row, int bytes, const Span<Real>* spans, int n, Real full,
+                                  Real* __restrict out) {
+  for (int x = 0; x < n; ++x) {
+    const Span<Real>& span = spans[x];
+    const Real* from = row + static_cast<std::ptrdiff_t>(span.first) * bytes;
+    const Real* last = from + static_cast<std::ptrdiff_t>(span.middle + 1) * bytes;
+    const Four<Real> edges = At(from) * span.left + At(last) * span.right;
+    Four<Real> middle = {};
+    for (from += bytes; from < last; from += bytes) middle += At(from);
+    At(out + 4 * x) = edges + middle * full;
   }
 }
 
@@ -149,18 +177,6 @@ SEGCORE_INLINE void SumRampsBody(const Real* __restrict row, const Ramp<Real>* _
   }
 }
 
-/// Weighted sums along a row of pixels of `bytes` values; a pixel of the result has four.
-template <typename Real>
-SEGCORE_INLINE void SumPixelsBody(const Real* __restrict row, int bytes, const int* first, const Real* weight, int taps,
-                                  int width, Real* __restrict out) {
-  for (int x = 0; x < width; ++x) {
-    const Real* from = row + static_cast<std::ptrdiff_t>(first[x]) * bytes;
-    Four<Real> sum = {};
-    for (int k = 0; k < taps; ++k) sum += At(from + k * bytes) * weight[x * taps + k];
-    At(out + 4 * x) = sum;
-  }
-}
-
 template <typename Real>
 SEGCORE_INLINE void RoundBody(const Real* __restrict total, int n, Rounding<Real> rounding,
                               std::uint8_t* __restrict out) {
@@ -179,22 +195,26 @@ SEGCORE_INLINE void BlendBody(const Real* __restrict above, const Real* __restri
 }
 
 // clang-format off
+SEGCORE_KERNEL(StartRow, (const std::uint8_t* row, int weight, int n, std::uint16_t* sum), (row, weight, n, sum))
+SEGCORE_KERNEL(StartRow, (const std::uint8_t* row, int weight, int n, std::uint32_t* sum), (row, weight, n, sum))
 SEGCORE_KERNEL(AddRow, (const std::uint8_t* row, int weight, int n, std::uint16_t* sum), (row, weight, n, sum))
 SEGCORE_KERNEL(AddRow, (const std::uint8_t* row, int weight, int n, std::uint32_t* sum), (row, weight, n, sum))
-SEGCORE_KERNEL(Widen, (const std::uint8_t* in, int n, float* out), (in, n, out))
-SEGCORE_KERNEL(Widen, (const std::uint8_t* in, int n, double* out), (in, n, out))
-SEGCORE_KERNEL(Widen, (const std::uint16_t* in, int n, float* out), (in, n, out))
-SEGCORE_KERNEL(Widen, (const std::uint32_t* in, int n, double* out), (in, n, out))
-SEGCORE_KERNEL(SumPlane, (const float* row, const int* first, const float* weight, int taps, int width, float* out),
-               (row, first, weight, taps, width, out))
-SEGCORE_KERNEL(SumPlane, (const double* row, const int* first, const double* weight, int taps, int width, double* out),
-               (row, first, weight, taps, width, out))
+SEGCORE_KERNEL(FinishRow, (const std::uint8_t* row, int weight, int n, const std::uint16_t* sum, float* out),
+               (row, weight, n, sum, out))
+SEGCORE_KERNEL(FinishRow, (const std::uint8_t* row, int weight, int n, const std::uint32_t* sum, double* out),
+               (row, weight, n, sum, out))
+SEGCORE_KERNEL(Widen, (const std::uint8_t* row, int n, float* out), (row, n, out))
+SEGCORE_KERNEL(Widen, (const std::uint8_t* row, int n, double* out), (row, n, out))
+SEGCORE_KERNEL(SumPlane, (const float* row, const Span<float>* spans, int n, float full, float* out),
+               (row, spans, n, full, out))
+SEGCORE_KERNEL(SumPlane, (const double* row, const Span<double>* spans, int n, double full, double* out),
+               (row, spans, n, full, out))
+SEGCORE_KERNEL(SumPixels, (const float* row, int bytes, const Span<float>* spans, int n, float full, float* out),
+               (row, bytes, spans, n, full, out))
+SEGCORE_KERNEL(SumPixels, (const double* row, int bytes, const Span<double>* spans, int n, double full, double* out),
+               (row, bytes, spans, n, full, out))
 SEGCORE_KERNEL(SumRamps, (const float* row, const Ramp<float>* ramps, int n, float* out), (row, ramps, n, out))
 SEGCORE_KERNEL(SumRamps, (const double* row, const Ramp<double>* ramps, int n, double* out), (row, ramps, n, out))
-SEGCORE_KERNEL(SumPixels, (const float* row, int bytes, const int* first, const float* weight, int taps, int width, float* out),
-               (row, bytes, first, weight, taps, width, out))
-SEGCORE_KERNEL(SumPixels, (const double* row, int bytes, const int* first, const double* weight, int taps, int width, double* out),
-               (row, bytes, first, weight, taps, width, out))
 SEGCORE_KERNEL(Round, (const float* total, int n, Rounding<float> rounding, std::uint8_t* out), (total, n, rounding, out))
 SEGCORE_KERNEL(Round, (const double* total, int n, Rounding<double> rounding, std::uint8_t* out), (total, n, rounding, out))
 SEGCORE_KERNEL(Blend, (const float* above, const float* below, float weight_above, float weight_below, int n,
@@ -221,89 +241,89 @@ class Resampler::EngineOf final : public Engine {
  public:
   EngineOf(const Axis& rows, const Axis& columns, int width_in, int bytes)
       : rows_(rows),
-        first_(columns.first),
-        weight_(columns.weight.begin(), columns.weight.end()),
-        taps_(columns.taps),
+        full_(static_cast<Real>(columns.full)),
         values_in_(width_in * bytes),
         bytes_(bytes),
-        width_(static_cast<int>(columns.first.size())),
-        values_out_(width_ * (bytes == 1 ? 1 : 4)),
+        values_out_(static_cast<int>(columns.spans.size()) * (bytes == 1 ? 1 : 4)),
         rounding_(MakeRounding<Real>(std::int64_t{rows.denominator} * columns.denominator)),
         sum_(rows.grows ? 0 : values_in_),
-        wide_(values_in_ + static_cast<std::size_t>(taps_) * bytes + 4),
+        wide_(values_in_ + 4),
         slot_{std::vector<Real>(values_out_ + kRamp), std::vector<Real>(rows.grows ? values_out_ + kRamp : 0)} {
-    if (columns.grows && bytes == 1) MakeRamps();
+    if (columns.grows && bytes == 1) {
+      MakeRamps(columns);
+    } else {
+      for (const Span<int>& span : columns.spans) {
+        spans_.push_back({span.first, span.middle, static_cast<Real>(span.left), static_cast<Real>(span.right)});
+      }
+    }
   }
 
   void Run(RowReader& rows, std::uint8_t* out, std::ptrdiff_t stride) override {
-    if (rows_.grows) {
-      Enlarge(rows, out, stride);
-    } else {
-      Reduce(rows, out, stride);
+    for (const Span<int>& span : rows_.spans) {
+      rows_.grows ? Enlarge(rows, span, out) : Reduce(rows, span, out);
+      out += stride;
     }
+    held_ = -1;
   }
 
  private:
-  /// Fewer rows: first the sums over rows, on whole rows as they lie, then along the few that are left.
-  void Reduce(RowReader& rows, std::uint8_t* out, std::ptrdiff_t stride) {
-    for (std::size_t y = 0; y < rows_.first.size(); ++y, out += stride) {
-      std::fill(sum_.begin(), sum_.end(), Sum{0});
-      for (int k = 0; k < rows_.taps; ++k) {
-        const int weight = rows_.weight[y * rows_.taps + k];
-        if (weight > 0) AddRow(rows.Row(rows_.first[y] + k), weight, values_in_, sum_.data());
+  void MakeRamps(const Axis& columns) {
+    int k = kRamp, to = 0;
+    for (const Span<int>& span : columns.spans) {
+      if (k == kRamp || span.first != ramps_.back().first) {
+        ramps_.push_back({{}, {}, span.first, to});
+        k = 0;
       }
-      Widen(sum_.data(), values_in_, wide_.data());
-      SumColumns(slot_[0].data());
-      Round(slot_[0].data(), values_out_, rounding_, out);
+      ramps_.back().left[k] = static_cast<Real>(span.left);
+      ramps_.back().right[k] = static_cast<Real>(span.right);
+      ++k;
+      ++to;
     }
+  }
+
+  /// Fewer rows: first the sums over rows, on whole rows as they lie, then along the few that are left.
+  void Reduce(RowReader& rows, const Span<int>& span, std::uint8_t* out) {
+    StartRow(rows.Row(span.first), span.left, values_in_, sum_.data());
+    for (int k = 1; k <= span.middle; ++k) AddRow(rows.Row(span.first + k), rows_.full, values_in_, sum_.data());
+    const int last = span.first + span.middle + (span.right > 0 ? 1 : 0);
+    FinishRow(rows.Row(last), span.right, values_in_, sum_.data(), wide_.data());
+    SumColumns(slot_[0].data());
+    Round(slot_[0].data(), values_out_, rounding_, out);
   }
 
   /// More rows: every row read is resampled once, then two of them are blended for each row written.
-  void Enlarge(RowReader& rows, std::uint8_t* out, std::ptrdiff_t stride) {
-    int held = -1;  // rows held - 1 and held are in the slots
-    for (std::size_t y = 0; y < rows_.first.size(); ++y, out += stride) {
-      const int above = rows_.first[y];
-      const int weight = rows_.weight[2 * y + 1];
-      const int below = weight > 0 ? above + 1 : above;
-      for (; held < below; ++held) {
-        Widen(rows.Row(held + 1), values_in_, wide_.data());
-        SumColumns(slot_[(held + 1) % 2].data());
-      }
-      Blend(slot_[above % 2].data(), slot_[below % 2].data(), static_cast<Real>(rows_.weight[2 * y]),
-            static_cast<Real>(weight), values_out_, rounding_, out);
+  void Enlarge(RowReader& rows, const Span<int>& span, std::uint8_t* out) {
+    const int above = span.first, below = span.right > 0 ? above + 1 : above;
+    while (held_ < below) {
+      ++held_;
+      Widen(rows.Row(held_), values_in_, wide_.data());
+      SumColumns(slot_[held_ % 2].data());
     }
-  }
-
-  void MakeRamps() {
-    for (int x = 0, k = kRamp; x < width_; ++x, ++k) {
-      if (k == kRamp || first_[x] != first_[x - 1]) {
-        ramps_.push_back({{}, {}, first_[x], x});
-        k = 0;
-      }
-      ramps_.back().left[k] = weight_[2 * x];
-      ramps_.back().right[k] = weight_[2 * x + 1];
-    }
+    Blend(slot_[above % 2].data(), slot_[below % 2].data(), static_cast<Real>(span.left), static_cast<Real>(span.right),
+          values_out_, rounding_, out);
   }
 
   void SumColumns(Real* out) {
-    if (!ramps_.empty()) {
-      SumRamps(wide_.data(), ramps_.data(), static_cast<int>(ramps_.size()), out);
+    const int spans = static_cast<int>(spans_.size()), ramps = static_cast<int>(ramps_.size());
+    if (ramps > 0) {
+      SumRamps(wide_.data(), ramps_.data(), ramps, out);
     } else if (bytes_ == 1) {
-      SumPlane(wide_.data(), first_.data(), weight_.data(), taps_, width_, out);
+      SumPlane(wide_.data(), spans_.data(), spans, full_, out);
     } else {
-      SumPixels(wide_.data(), bytes_, first_.data(), weight_.data(), taps_, width_, out);
+      SumPixels(wide_.data(), bytes_, spans_.data(), spans, full_, out);
     }
   }
 
-  Axis rows_;
-  std::vector<int> first_;
-  std::vector<Real> weight_;
-  int taps_, values_in_, bytes_, width_, values_out_;
-  Rounding<Real> rounding_;
-  std::vector<Sum> sum_;
-  std::vector<Real> wide_;     // longer than a row, by what taps of weight 0 and a fourth value read
-  std::vector<Real> slot_[2];  // longer than a row, by what the last ramp writes beyond it
+  const Axis rows_;
+  std::vector<Span<Real>> spans_;  // of the columns; or, for single values that grow in number:
   std::vector<Ramp<Real>> ramps_;
+  const Real full_;
+  const int values_in_, bytes_, values_out_;
+  const Rounding<Real> rounding_;
+  std::vector<Sum> sum_;
+  std::vector<Real> wide_;     // a row read, and four zeros: one pixel more, or the fourth value of the last
+  std::vector<Real> slot_[2];  // rows written, longer by what the last ramp writes beyond them
+  int held_ = -1;              // when rows grow: rows held - 1 and held are in the slots
 };
 
 Resampler::Resampler() = default;
