@@ -2,7 +2,8 @@
 """Comparing run bundles: opens them, holds each against the first, and lets the gates judge.
 
 Reads bundles only, never a live runtime: one from a phone and one made a second ago take the same path. The
-suite is read for the ground truth its cases carry; without it those figures are left out.
+suite is read for the ground truth its cases carry; without it those figures are left out. Camera applications have
+no tensors: their figures stand side by side, and no gate applies.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from harness import bundle as bundles
-from harness import device, diagnose, latency, parity
-from harness.comparison import CaseResult, Comparison, Limit, Row, RunSummary
+from harness import device, diagnose, latency, live, parity
+from harness.comparison import CaseResult, Comparison, Limit, Live, Row, RunSummary
 from harness.errors import HarnessError
 from harness.gates import Gates, judge
 from harness.runs import Run
@@ -48,7 +49,10 @@ def compare(
     if not runs:
         raise HarnessError("nothing to compare: name at least one run")
     reference = runs[0]
-    judged = [_Judge(reference, run, gates, suite).judge(progress) for run in runs]
+    if reference.kind == "live":
+        judged = [_side_by_side(run) for run in runs]
+    else:
+        judged = [_Judge(reference, run, gates, suite).judge(progress) for run in runs]
     _add_accuracy_deltas(judged, gates)
     summaries = [_summary(result, result.run is reference) for result in judged]
     others = summaries[1:] or summaries
@@ -80,6 +84,29 @@ class _Result:
     rows: list[Row]
     cases: list[CaseResult]
     pooled: dict[str, parity.Figures]
+    live: Live | None = None
+    problem: str = ""
+
+
+def _side_by_side(run: Run) -> _Result:
+    """The figures of a camera application; that there are any is all that is asked of them."""
+    result = _Result(run, [], [], {})
+    if _error(run):
+        return result
+    try:
+        result.live = figures = live.summarise(next(iter(run.lanes.values())))
+    except bundles.BundleError as error:
+        result.problem = str(error)
+        return result
+    numbers = {name: v for name, v in vars(figures).items() if v is None or isinstance(v, (int, float))}
+    numbers |= {f"{stage}_ms": value for stage, value in figures.stages.items()}
+    for name, value in numbers.items():
+        limit = Limit(min=1.0) if name == "presented" else None
+        row = judge(run.label, "image", f"live/{name}", value if value is None else float(value), limit)
+        if row.verdict is Verdict.FAIL:
+            row = dataclasses.replace(row, verdict=Verdict.INVALID, note="no picture was shown")
+        result.rows.append(row)
+    return result
 
 
 class _Judge:
@@ -227,7 +254,7 @@ def _add_accuracy_deltas(judged: list[_Result], gates: Gates) -> None:
 
 def _summary(result: _Result, reference: bool) -> RunSummary:
     run, facts = result.run, result.run.facts
-    error = _error(run)
+    error = result.problem or _error(run)
     judged = [row.verdict for row in result.rows if row.limit or row.verdict is Verdict.INVALID]
     verdicts = judged + [case.verdict for case in result.cases]
     verdict = Verdict.INVALID if error else worst(verdicts)
@@ -238,9 +265,10 @@ def _summary(result: _Result, reference: bool) -> RunSummary:
         bundles={lane: str(bundle.path) for lane, bundle in run.lanes.items()},
         facts=_public(facts),
         pooled=result.pooled,
-        latency=latency.summarise(run.lanes.get("image")),
+        latency=latency.summarise(run.lanes.get("image")) if run.kind == "suite" else None,
         peak_memory_bytes=facts["memory"].get("peak_bytes"),
         error=error,
+        live=result.live,
     )
 
 
@@ -259,6 +287,8 @@ def _error(run: Run) -> str:
     for lane, bundle in run.lanes.items():
         if bundle.facts["status"] == "failed":
             return str((bundle.facts.get("error") or {}).get("message", "failed"))
+        if not bundle.complete and run.kind == "live":
+            return "the application was cut off and left no complete bundle: run it again"
         if not bundle.complete:
             return f"the {lane} lane is incomplete: finish it with --resume {bundle.path.parent}"
     return ""

@@ -91,6 +91,47 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Live:
+    """What a camera application did, at the host where it ran.
+
+    Attributes:
+        mode: ``synced`` or ``low_latency``.
+        source: ``camera:<index>``, ``video:<name>`` or ``suite:<id>``.
+        paced_fps: rate at which a file was played; None for a camera, and where frames were taken as fast as drawn.
+        captured, inferred, presented, dropped, hidden: frames, as counted by the application.
+        seconds: from the first frame captured to the last one shown.
+        captured_fps, inferred_fps, presented_fps: the counts over ``seconds``; None where nothing was shown.
+        mask_age_mean, mask_age_max: frames by which the masks were older than their pictures; None without a mask.
+        aged: share of the pictures with a mask whose mask was older.
+        p50, p90, p99: milliseconds from capture to screen; None where there are too few pictures.
+        stages: median of each stage in milliseconds, in order.
+        note: why the times are not to be trusted; empty where they are.
+    """
+
+    mode: str
+    background: str
+    source: str
+    paced_fps: float | None
+    captured: int
+    inferred: int
+    presented: int
+    dropped: int
+    hidden: int
+    seconds: float
+    captured_fps: float | None
+    inferred_fps: float | None
+    presented_fps: float | None
+    mask_age_mean: float | None
+    mask_age_max: int | None
+    aged: float | None
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    stages: dict[str, float]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """One compared run: its facts and its verdict.
 
@@ -102,6 +143,7 @@ class RunSummary:
         pooled: lane -> metric -> figure over all cases (the metrics of :class:`CaseResult`; mask_iou also as
             ``mask_iou_min``, the worst case).
         error: why the run is INVALID; empty otherwise.
+        live: figures of a camera application; None for a run of a suite, and where there are none.
     """
 
     label: str
@@ -113,6 +155,7 @@ class RunSummary:
     latency: Latency | None
     peak_memory_bytes: int | None
     error: str = ""
+    live: Live | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +198,11 @@ class Comparison:
     def reference(self) -> RunSummary:
         return next(run for run in self.runs if run.reference)
 
+    @property
+    def of_live_runs(self) -> bool:
+        """Whether camera applications stand side by side here, instead of runs of a suite that are judged."""
+        return bool(self.runs[0].facts.get("kind") == "live")
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False) + "\n"
 
@@ -169,10 +217,7 @@ def from_json(text: str) -> Comparison:
     if data.get("schema") != SCHEMA:
         raise ValueError(f"comparison has schema {data.get('schema')!r}, this version reads {SCHEMA!r}")
     data["verdict"] = Verdict(data["verdict"])
-    data["runs"] = [
-        RunSummary(**{**r, "verdict": Verdict(r["verdict"]), "latency": r["latency"] and Latency(**r["latency"])})
-        for r in data["runs"]
-    ]
+    data["runs"] = [_run(r) for r in data["runs"]]
     data["rows"] = [
         Row(**{**r, "verdict": Verdict(r["verdict"]), "limit": r["limit"] and Limit(**r["limit"])})
         for r in data["rows"]
@@ -180,6 +225,12 @@ def from_json(text: str) -> Comparison:
     data["cases"] = [CaseResult(**{**c, "verdict": Verdict(c["verdict"])}) for c in data["cases"]]
     data["findings"] = [Finding(**f) for f in data["findings"]]
     return Comparison(**data)
+
+
+def _run(table: dict[str, Any]) -> RunSummary:
+    latency, live = table["latency"], table.get("live")
+    parts = {"latency": latency and Latency(**latency), "live": live and Live(**live)}
+    return RunSummary(**{**table, **parts, "verdict": Verdict(table["verdict"])})
 
 
 def read(path: str | Path) -> Comparison:

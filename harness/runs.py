@@ -26,6 +26,11 @@ class Run:
         return (self.lanes.get("image") or next(iter(self.lanes.values()))).facts
 
     @property
+    def kind(self) -> str:
+        """``suite`` or ``live``."""
+        return str(self.facts["kind"])
+
+    @property
     def contract(self) -> contracts.Contract | None:
         model = self.facts["model"]
         return contracts.parse(model["contract"], f"contract of {self.label}") if model else None
@@ -35,7 +40,8 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     """Open bundles and put those of one session and runtime together; the first one's run comes first.
 
     Raises:
-        HarnessError: two bundles are the same lane of the same run, or one cannot be read.
+        HarnessError: two bundles are the same lane of the same run, one cannot be read, or they are not of one kind;
+            of camera applications, they did not see the same pictures.
     """
     groups: dict[tuple[str, str], dict[str, bundles.Bundle]] = {}
     for path in paths:
@@ -51,14 +57,30 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     for (_, label), lanes in groups.items():
         taken[label] = taken.get(label, 0) + 1
         runs.append(Run(label if taken[label] == 1 else f"{label} ({taken[label]})", lanes))
+    _check_kinds(runs)
     return runs
 
 
+def _check_kinds(runs: Sequence[Run]) -> None:
+    """Runs of a suite are judged by their tensors, camera applications stand side by side: never both at once."""
+    for run in runs[1:]:
+        first, path = runs[0], next(iter(run.lanes.values())).path
+        if run.kind != first.kind:
+            raise HarnessError(
+                f"{path}: a {run.kind} bundle cannot be compared with a {first.kind} bundle ({first.label}); "
+                "compare bundles of one kind"
+            )
+        ours, theirs = run.facts["suite"], first.facts["suite"]
+        if run.kind == "live" and (ours["sha256"] is None or ours["sha256"] != theirs["sha256"]):
+            raise HarnessError(
+                f"{path}: {run.label} saw {ours['id']!r}, {first.label} saw {theirs['id']!r}: camera applications are "
+                "compared on the same pictures; let both play one motion suite"
+            )
+
+
 def _open(path: str | Path) -> bundles.Bundle:
-    """A bundle that can be compared: of a suite, unchanged since it was completed, its contract readable."""
+    """A bundle that can be compared: unchanged since it was completed, its contract readable."""
     bundle = bundles.open(path)
-    if bundle.facts["kind"] != "suite":
-        raise HarnessError(f"{path}: a {bundle.facts['kind']} bundle has no tensors to compare")
     if bundle.complete:
         bundle.verify()
     if bundle.facts["model"]:

@@ -73,10 +73,13 @@ def _start(
         raise HarnessError("name a reference and what to compare with it, such as: harness compare keras tflite")
     gates = judge.load_gates(gates_path)
     recorded = [name for name in names if bundle.is_bundle(name)]
-    live = tuple(name for name in names if name not in recorded)
-    if recorded:
-        open_runs(recorded)  # what is wrong with them is better known now than after the runs
-    plan = session.plan(shared.session_request(live, options)) if live else None
+    to_run = tuple(name for name in names if name not in recorded)
+    # What is wrong with the recorded ones is better known now than after the runs.
+    if any(run.kind == "live" for run in open_runs(recorded)) and to_run:
+        raise HarnessError(
+            f"a live bundle cannot be compared with a run of a suite ({', '.join(to_run)}); name live bundles only"
+        )
+    plan = session.plan(shared.session_request(to_run, options)) if to_run else None
     folder = shared.output_folder(out, "-vs-".join(Path(n).stem if n in recorded else n for n in names))
     command = shlex.join(["harness", *sys.argv[1:]])
     paths = [str(Path(name).resolve()) if name in recorded else name for name in names]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.comparison import Comparison, RunSummary
-from harness.report import figures, overview
+from harness.report import figures, live, overview
 from harness.verdict import Verdict
 
 _STYLES = {
@@ -31,17 +31,9 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         console: on something that is no terminal the output is plain aligned text.
         report: the page's path, named in the last line.
     """
-    found = overview.index(comparison)
-    lanes = overview.lanes(comparison)
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("run", overflow="fold", min_width=8)
-    for lane in lanes:
-        table.add_column(lane, no_wrap=True)
-    for name in ("max err", "mask IoU", "GT IoU", "p50 ms", "p90 ms", "FPS", "mem MB", "size MB"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for run in comparison.runs:
-        verdicts = [_verdict(run, overview.lane_verdict(run, lane, found)) for lane in lanes]
-        table.add_row(Text(run.label), *verdicts, *map(Text, _figures(run)))
+    (_fill_live if comparison.of_live_runs else _fill)(table, comparison)
     console.print(table)
     console.print()
     console.print(Text(" ".join(overview.headline(comparison)), style="bold"))
@@ -53,6 +45,30 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         _indented(console, f"{finding.run}: {finding.title}. {finding.evidence}. {finding.remedy}")
     if report is not None:
         console.print(Text(f"Report: {report}"), soft_wrap=True)
+
+
+def _fill(table: Table, comparison: Comparison) -> None:
+    """Verdicts by lane and figures of each run of a suite."""
+    found = overview.index(comparison)
+    lanes = overview.lanes(comparison)
+    for lane in lanes:
+        table.add_column(lane, no_wrap=True)
+    for name in ("max err", "mask IoU", "GT IoU", "p50 ms", "p90 ms", "FPS", "mem MB", "size MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in comparison.runs:
+        verdicts = [_verdict(run, overview.lane_verdict(run, lane, found)) for lane in lanes]
+        table.add_row(Text(run.label), *verdicts, *map(Text, _figures(run)))
+
+
+def _fill_live(table: Table, comparison: Comparison) -> None:
+    """Verdict and figures of each camera application."""
+    table.add_column("verdict", no_wrap=True)
+    for name in live.COLUMNS[1:]:
+        heading = name.replace(" FPS", "\nFPS").replace(" ", "\n")
+        table.add_column(heading, justify="left" if name in live.TEXT_COLUMNS else "right", no_wrap=True)
+    for run in comparison.runs:
+        verdict = Text(str(run.verdict), style=_STYLES[run.verdict])
+        table.add_row(Text(run.label), verdict, *map(Text, live.cells(run)[1:]))
 
 
 def _indented(console: Console, text: str) -> None:

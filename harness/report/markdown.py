@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.comparison import Comparison, Row, RunSummary
-from harness.report import figures, overview
+from harness.report import figures, live, overview
 from harness.report.overview import Cell, Index
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~#])")
@@ -30,16 +30,21 @@ def lines(comparison: Comparison, found: Index) -> Iterator[str]:
             yield f"- **{text(finding.run)}: {text(finding.title)}** "
             yield f"{text(finding.evidence)} {text(finding.remedy)}\n"
         yield "\n"
-    yield "## Agreement\n\n"
-    yield from table(["run", "lane", *figures.NAMES.values()], _agreement(comparison))
-    yield "## Speed and size\n\n"
-    yield from table(_SPEED, map(_speed, comparison.runs))
-    yield "## Figures held against a limit\n\n"
-    yield from _gated(found)
+    if comparison.of_live_runs:
+        yield "## Live\n\n"
+        yield from table(["run", *live.COLUMNS], ([run.label, *live.cells(run)] for run in comparison.runs))
+    else:
+        yield "## Agreement\n\n"
+        yield from table(["run", "lane", *figures.NAMES.values()], _agreement(comparison))
+        yield "## Speed and size\n\n"
+        yield from table(_SPEED, map(_speed, comparison.runs))
+        yield "## Figures held against a limit\n\n"
+        yield from _gated(found)
     yield "## How to reproduce\n\n"
     yield from _code(comparison.command)
     suite = comparison.suite
-    yield f"Suite {text(str(suite.get('id')))}, {suite.get('cases')} cases, sha256 `{suite.get('sha256')}`.\n"
+    digest = f", sha256 `{suite['sha256']}`" if suite.get("sha256") else ""
+    yield f"Suite {text(str(suite.get('id')))}, {suite.get('cases')} cases{digest}.\n"
     for run in comparison.runs:
         model = run.facts.get("model") or {}
         if model.get("sha256"):

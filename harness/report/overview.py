@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from harness.comparison import CaseResult, Comparison, Limit, Row, RunSummary
-from harness.report import figures
+from harness.report import figures, live
 from harness.verdict import Verdict, worst
 
 AGREES = (Verdict.PASS, Verdict.WARN)
@@ -90,6 +90,8 @@ def gated_rows(found: Index) -> list[Row]:
 
 def headline(comparison: Comparison) -> list[str]:
     """The verdict in a few sentences, the gravest first."""
+    if comparison.of_live_runs:
+        return live.headline(comparison)
     reference = comparison.reference
     others = [run for run in comparison.runs if not run.reference]
     if reference.error:
@@ -140,12 +142,16 @@ def _names(runs: list[RunSummary]) -> str:
 
 
 def matrix_columns(comparison: Comparison) -> list[str]:
+    if comparison.of_live_runs:
+        return ["presented", "capture to screen"]
     return [*(f"{lane} lane" for lane in lanes(comparison)), "ground truth", "median frame"]
 
 
 def matrix(comparison: Comparison, found: Index) -> list[MatrixRow]:
-    """The verdict of each run in each lane, against ground truth, and its median frame; columns as
-    :func:`matrix_columns`."""
+    """The verdict of each run in each lane, against ground truth, and its median frame; of camera applications what
+    they showed. Columns as :func:`matrix_columns`."""
+    if comparison.of_live_runs:
+        return [MatrixRow(run, _live_cells(run)) for run in comparison.runs]
     return [
         MatrixRow(
             run,
@@ -177,6 +183,15 @@ def _lane_cell(run: RunSummary, lane: str, found: Index, comparison: Comparison)
     cases = found.cases[run.label, lane]
     agreeing = sum(case.verdict in AGREES for case in cases)
     return Cell(verdict, f"{agreeing} of {comparison.suite.get('cases', len(cases))} cases", run.error)
+
+
+def _live_cells(run: RunSummary) -> list[Cell]:
+    shown = run.live
+    if shown is None:
+        return [Cell(None, figures.NONE, run.error)] * 2
+    counts = f"{figures.rate(shown.presented_fps)} FPS, {figures.count(shown.dropped)} of {shown.captured} dropped"
+    time = f"{figures.milliseconds(shown.p50)} ms" if shown.p50 is not None else figures.NONE
+    return [Cell(None, counts), Cell(None, time, shown.note or "too few pictures")]
 
 
 def _truth_cell(run: RunSummary, present: list[str], found: Index) -> Cell:

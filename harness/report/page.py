@@ -15,7 +15,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.comparison import Comparison, RunSummary
-from harness.report import cases, environment, figures, overview, pictures, plots
+from harness.report import cases, environment, figures, live, overview, pictures, plots
 from harness.report.evidence import Evidence
 from harness.report.overview import Index
 from harness.verdict import Verdict
@@ -65,7 +65,8 @@ def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[s
         "errors": _error_plot(comparison, found),
         "stages": _stage_plot(comparison, steady),
         "latencies": _latency_plot(comparison, steady),
-        "series": [_series(label, frames) for label, frames in steady.items()],
+        "series": [_latencies(label, frames) for label, frames in steady.items()],
+        "live": _live(comparison, evidence) if comparison.of_live_runs else None,
         "legend": pictures.legend(),
         "pictured": min(len(entries), MOST_PICTURED),
         "cases": cases.in_pictures(comparison, entries[:MOST_PICTURED], evidence),
@@ -196,12 +197,45 @@ class _Series:
     milliseconds: list[plots.Tick]
 
 
-def _series(label: str, frames: pd.DataFrame) -> _Series:
+def _latencies(label: str, frames: pd.DataFrame) -> _Series:
     """How one run's latency went over time."""
     frames = frames.sort_values("start_ns", kind="stable")
-    start = frames["start_ns"].to_numpy(np.float64)
-    seconds, ms = (start - start[0]) / 1e9, frames["total_ns"].to_numpy(np.float64) / 1e6
+    return _series(label, frames["start_ns"].to_numpy(np.float64), frames["total_ns"].to_numpy(np.float64), "frames")
+
+
+def _series(label: str, at_ns: np.ndarray, lasted_ns: np.ndarray, what: str) -> _Series:
+    seconds, ms = (at_ns - at_ns[0]) / 1e9, lasted_ns / 1e6
     last, high = float(seconds[-1]), 1.08 * float(ms.max())
-    summary = f"{label}: {len(ms)} frames over {last:.1f} s, highest {figures.milliseconds(float(ms.max()))} ms"
+    summary = f"{label}: {len(ms)} {what} over {last:.1f} s, highest {figures.milliseconds(float(ms.max()))} ms"
     places = plots.points(seconds, ms, last, high)
     return _Series(label, summary, places, plots.linear_ticks(last, 6), plots.linear_ticks(high, 4))
+
+
+# --- live ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Live:
+    columns: tuple[str, ...]
+    text_columns: tuple[str, ...]
+    rows: list[tuple[RunSummary, list[str]]]
+    stages: list[_StageRow]
+    series: list[_Series]
+
+
+def _live(comparison: Comparison, evidence: Evidence) -> _Live:
+    shown = {run.label: run.live.stages for run in comparison.runs if run.live and run.live.stages}
+    longest = max((sum(stages.values()) for stages in shown.values()), default=0.0)
+    stages = [
+        # Of 99 %, so that the narrowest stage, drawn one pixel wide, does not push the last one to a line of its own.
+        _StageRow(label, [(n, round(99 * v / (longest or 1), 2), v) for n, v in stages.items()], None)
+        for label, stages in shown.items()
+    ]
+    series = []
+    for run in comparison.runs:
+        table = evidence.samples(run.label) if run.live else None
+        times = np.sort(table["presented_ns"].to_numpy(np.float64)) if table is not None else np.empty(0)
+        if len(times) > 1:
+            series.append(_series(run.label, times[1:], np.diff(times), "intervals"))
+    rows = [(run, live.cells(run)) for run in comparison.runs]
+    return _Live(live.COLUMNS, live.TEXT_COLUMNS, rows, stages, series)

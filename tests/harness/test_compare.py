@@ -347,14 +347,12 @@ def test_lanes_of_one_run_are_put_together_and_equal_names_are_told_apart(tmp_pa
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, outputs: Outputs) -> None:
     made = write(tmp_path / "r.run", outputs)
-    live = write(tmp_path / "live.run", outputs, session="2", kind="live")
     changed = write(tmp_path / "changed.run", outputs, session="3")
     (changed / "tensors" / "a.npy").write_bytes(b"")
     model = {"name": "m", "variant": "fp32", "format": "tflite", "sha256": "1" * 64, "bytes": 1, "contract": "?"}
     unreadable = write(tmp_path / "contract.run", outputs, session="4", model=model)
 
     for paths, message, status in [
-        ([made, live], r"live\.run: a live bundle has no tensors", 2),
         ([made, made], r"r\.run: the image lane of this run was given already", 2),
         ([made, changed], r"changed\.run: tensors/a\.npy has changed", 4),
         ([made, unreadable], r"contract\.run: .*contract", 4),
