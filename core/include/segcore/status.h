@@ -61,9 +61,11 @@ class [[nodiscard]] Expected {
 }  // namespace segcore
 
 /// Leaves the function with the error of `expression` (a Status) if it is one.
-#define SEGCORE_RETURN_IF_ERROR(expression)                                                           \
-  do {                                                                                                \
-    if (::segcore::Status segcore_status = (expression); !segcore_status.ok()) return segcore_status; \
+#define SEGCORE_RETURN_IF_ERROR(expression) \
+  SEGCORE_RETURN_IF_ERROR_IMPL(SEGCORE_CONCAT(segcore_status_, __LINE__), expression)
+#define SEGCORE_RETURN_IF_ERROR_IMPL(name, expression)                  \
+  do {                                                                  \
+    if (::segcore::Status name = (expression); !name.ok()) return name; \
   } while (false)
 
 /// `SEGCORE_ASSIGN_OR_RETURN(auto x, F());` binds x to the value of an Expected, or leaves with its error.
