@@ -164,6 +164,25 @@ def test_training_and_applications_do_not_judge(package: str) -> None:
         assert not imports(module) & (RUNNING - {"harness.runtime"} | {"harness.compare", "harness.gates"}), module
 
 
+@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("rt_apps.rtpy")])
+def test_the_python_application_runs_keras_alone(module: str) -> None:
+    others = [inside(imports(module), p) for p in ("segcore", "harness.runtimes", "ai_edge_litert", "tflite_runtime")]
+
+    assert not any(others), f"{module} imports {others}"
+
+
+def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> None:
+    assert inside(reachable("harness.live"), "harness") <= {
+        "harness.bundle",
+        "harness.comparison",  # the form of its result
+        "harness.errors",
+        "harness.files",
+        "harness.live",
+        "harness.stats",
+        "harness.verdict",  # imported by the form
+    }
+
+
 def test_the_definitions_exist_once() -> None:
     copies = {
         f"{module}.{node.name}"
