@@ -9,6 +9,8 @@
 #include <cstring>
 #include <memory>
 
+#include "bundle/sha256.h"
+
 namespace segcore::bundle {
 namespace {
 
@@ -21,19 +23,31 @@ Status Unreadable(const std::string& path, int error) {
   return Status(Code::kNotFound, path + ": cannot read: " + std::strerror(error));
 }
 
-}  // namespace
-
-Expected<std::string> ReadFile(const std::string& path) {
+/// Hands a file's bytes over piece by piece.
+template <typename Take>
+Status ReadPieces(const std::string& path, const Take& take) {
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) return Unreadable(path, errno);
   struct stat facts;
   if (fstat(fileno(file.get()), &facts) == 0 && S_ISDIR(facts.st_mode)) return Unreadable(path, EISDIR);
-  std::string data;
-  char chunk[1 << 16];
+  char piece[1 << 16];
   std::size_t got = 0;
-  while ((got = std::fread(chunk, 1, sizeof chunk, file.get())) > 0) data.append(chunk, got);
-  if (std::ferror(file.get())) return Unreadable(path, errno);
+  while ((got = std::fread(piece, 1, sizeof piece, file.get())) > 0) take(piece, got);
+  return std::ferror(file.get()) ? Unreadable(path, errno) : Status();
+}
+
+}  // namespace
+
+Expected<std::string> ReadFile(const std::string& path) {
+  std::string data;
+  SEGCORE_RETURN_IF_ERROR(ReadPieces(path, [&](const char* piece, std::size_t bytes) { data.append(piece, bytes); }));
   return data;
+}
+
+Expected<std::string> HashFile(const std::string& path) {
+  Sha256 hash;
+  SEGCORE_RETURN_IF_ERROR(ReadPieces(path, [&](const char* piece, std::size_t bytes) { hash.Update(piece, bytes); }));
+  return hash.Hex();
 }
 
 Status WriteFile(const std::string& path, std::string_view data) {
@@ -47,8 +61,7 @@ Status WriteFile(const std::string& path, std::string_view data) {
   if (written && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
   const int error = errno;
   std::remove(temporary.c_str());
-  return Status(Code::kRuntime,
-                path + ": cannot write: " + std::strerror(error) + "; choose another folder with --out");
+  return Status(Code::kRuntime, path + ": cannot write: " + std::strerror(error) + "; choose another place");
 }
 
 }  // namespace segcore::bundle

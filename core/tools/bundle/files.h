@@ -12,6 +12,9 @@ namespace segcore::bundle {
 /// The content of a file; kNotFound where it cannot be read, with the system's reason.
 Expected<std::string> ReadFile(const std::string& path);
 
+/// The SHA-256 of a file in hexadecimal, read piece by piece.
+Expected<std::string> HashFile(const std::string& path);
+
 /// Writes a whole file; on an error nothing of it is left.
 Status WriteFile(const std::string& path, std::string_view data);
 

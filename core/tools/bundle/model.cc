@@ -80,12 +80,14 @@ Expected<Model> ReadModel(const std::string& path, const std::string& contract) 
   if (contract.empty() && file->has_contract) {
     model.contract = file->contract;
   } else if (contract.empty() && !fs::exists(beside)) {
-    return Status(Code::kInvalidModel, path + ": the model has no contract; say how to use it with --contract FILE");
+    return Status(Code::kInvalidArgument, path + ": the model has no contract; say how to use it with --contract FILE");
   } else {
     where = contract.empty() ? beside.string() : contract;
     SEGCORE_ASSIGN_OR_RETURN(model.contract, ReadFile(where));
   }
-  if (Expected<Contract> parsed = ParseContract(model.contract, where); !parsed.ok()) return parsed.status();
+  if (Expected<Contract> parsed = ParseContract(model.contract, where); !parsed.ok()) {
+    return Status(Code::kInvalidArgument, parsed.status().message());
+  }
   model.variant = Variant(model.data);
   const std::string sha256 = Sha256::Of(model.data);
   model.facts = Json::Object{{"name", fs::path(path).stem().string()},

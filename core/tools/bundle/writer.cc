@@ -10,7 +10,6 @@
 
 #include "bundle/files.h"
 #include "bundle/npy.h"
-#include "bundle/sha256.h"
 
 namespace segcore::bundle {
 namespace {
@@ -49,8 +48,8 @@ Expected<Writer> Writer::Open(std::string folder, Json facts) {
   std::error_code error;
   fs::create_directories(writer.folder_, error);
   if (error) {
-    return Status(Code::kRuntime, writer.folder_ + ": cannot make the folder: " + error.message() +
-                                      "; choose another folder with --out");
+    return Status(Code::kInvalidArgument,
+                  writer.folder_ + ": cannot make the folder: " + error.message() + "; choose another folder");
   }
   fs::remove(writer.folder_ + "/" + kChecksums, error);
   SEGCORE_ASSIGN_OR_RETURN(const auto files, Files(writer.folder_));
@@ -131,8 +130,8 @@ Status Writer::Finish(const char* status, Json error) {
   std::string checksums;
   for (const std::string& file : files) {
     if (file == kChecksums) continue;
-    SEGCORE_ASSIGN_OR_RETURN(const std::string data, ReadFile(folder_ + "/" + file));
-    checksums += Sha256::Of(data) + "  " + file + "\n";
+    SEGCORE_ASSIGN_OR_RETURN(const std::string hash, HashFile(folder_ + "/" + file));
+    checksums += hash + "  " + file + "\n";
   }
   return WriteFile(folder_ + "/" + kChecksums, checksums);
 }

@@ -12,6 +12,7 @@
 #include "bundle/device.h"
 #include "bundle/files.h"
 #include "bundle/model.h"
+#include "bundle/runtime.h"
 #include "bundle/suite.h"
 #include "bundle/writer.h"
 #include "segbench/memory_pass.h"
@@ -39,11 +40,6 @@ using MaybeFailure = std::optional<Failure>;
 MaybeFailure FailureOf(const char* kind, const Status& status, const std::string& case_id = "") {
   if (status.ok()) return {};
   return Failure{kind, case_id.empty() ? status.message() : "case " + case_id + ": " + status.message(), case_id};
-}
-
-const char* Name(Accelerator accelerator) {
-  static constexpr const char* kNames[] = {"cpu", "gpu", "npu"};
-  return kNames[static_cast<int>(accelerator)];
 }
 
 /// The member of an object that is a string; empty where it is none.
@@ -101,7 +97,9 @@ Json Identity(const Json& facts) {
   }
   Json& model = identity["model"];  // what was found while it ran does not count
   if (!model.is_null()) model = Json::Object{{"sha256", Text(model, "sha256")}, {"contract", Text(model, "contract")}};
-  const Json* suite = facts.Find("suite");
+  const Json *suite = facts.Find("suite"), *runtime = facts.Find("runtime");
+  const Json* requested = runtime != nullptr ? runtime->Find("requested") : nullptr;
+  identity["requested"] = requested != nullptr ? *requested : Json();
   identity["suite"] = suite != nullptr ? Text(*suite, "sha256") : "";
   return identity;
 }
@@ -115,7 +113,6 @@ Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& 
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
     if (!plain) c = '-';
   }
-  const Json asked = Json::Object{{"delegate", Name(options.accelerator)}, {"threads", options.threads}};
   return Json::Object{
       {"schema", "run/1"},
       {"run_id", name + "-" + lane + "-" + session},
@@ -128,8 +125,7 @@ Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& 
       {"tool", bundle::Tool(kTool)},
       {"suite", plan.suite.Facts()},
       {"model", plan.model.facts},
-      {"runtime",
-       Json::Object{{"name", "core"}, {"version", nullptr}, {"requested", asked}, {"actual", Json::Object{}}}},
+      {"runtime", bundle::Runtime(options, nullptr)},
       {"device", bundle::DescribeDevice()},
       {"build", bundle::Build()},
       {"lane", lane},
@@ -145,8 +141,6 @@ Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& 
       {"memory", Json::Object{}},
       {"request", Json::Object{{"spec", request.label},
                                {"profile", request.profile.name},
-                               {"threads", options.threads},
-                               {"accelerator", Name(options.accelerator)},
                                {"allow_fallback", options.allow_fallback},
                                {"weight_cache", !options.weight_cache.empty()}}},
   };
@@ -312,14 +306,8 @@ class Runner {
 
  private:
   void RecordLoading(bundle::Writer* writer, std::int64_t load_ns) {
-    const ModelInfo& info = segmenter_->info();
     Json& facts = writer->facts();
-    facts["runtime"]["version"] = std::string("segcore " SEGCORE_VERSION " (LiteRT ") +
-                                  (info.litert_version.empty() ? "of unknown release" : info.litert_version) + ")";
-    facts["runtime"]["actual"] = Json::Object{{"delegate", Name(info.accelerator)},
-                                              {"threads", info.threads},
-                                              {"fell_back", info.fell_back},
-                                              {"total_ops", info.operators}};
+    facts["runtime"] = bundle::Runtime(plan_.request.options, &segmenter_->info());
     SetDefault(&facts["timing"], "load_ns", load_ns);
     SetDefault(&facts["conditions"], "before", bundle::Conditions());
   }
