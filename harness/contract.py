@@ -10,6 +10,7 @@ Arrays are ``(height, width, channels)``; 8-bit images are RGB in [0, 255].
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -317,8 +318,28 @@ def probability(contract: Contract, output: np.ndarray) -> np.ndarray:
     logit = plane.astype(np.float64)
     if contract.output == "softmax2":
         logit = logit - planes[..., 1 - contract.foreground]
-    # The logistic function by way of tanh, which does not overflow.
-    return (0.5 + 0.5 * np.tanh(0.5 * logit)).astype(np.float32)
+    return _logistic(logit).astype(np.float32)
+
+
+_LOG2_E = float.fromhex("0x1.71547652b82fep+0")
+_LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # 32 bits, so that a whole number times it is exact
+_LN2_LOW = float.fromhex("0x1.a39ef35793c76p-33")  # log 2 is the sum of both
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + e⁻ˣ) in binary64 by a fixed sequence of IEEE operations: libraries differ in their exponential.
+
+    e⁻|ˣ| = 2ᵏ eʳ with a whole k and |r| ≤ log(2) / 2; eʳ by its Taylor series up to r¹², which leaves out less than
+    one rounding. Below -120 the result is 0 in float32.
+    """
+    z = np.fmax(-np.abs(x), -120.0)
+    k = np.rint(z * _LOG2_E)
+    r = (z - k * _LN2_HIGH) - k * _LN2_LOW
+    series = np.full_like(z, 1.0 / math.factorial(12))
+    for n in range(11, -1, -1):
+        series = series * r + 1.0 / math.factorial(n)
+    e = np.ldexp(series, k.astype(np.int32))
+    return np.where(np.isnan(x), x, np.where(x < 0, e, 1.0) / (1.0 + e))
 
 
 def quantise(probability_map: np.ndarray) -> np.ndarray:

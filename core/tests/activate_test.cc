@@ -68,6 +68,83 @@ TEST(Activate, WhatIsNoProbabilityIsClippedAndWhatIsNoNumberIsBackground) {
   });
 }
 
+/// Logits from -130 to 130, dense around 0, and what is beyond.
+std::vector<float> Logits() {
+  std::vector<float> logits{0.0f, -0.0f, kInfinity, -kInfinity, 3.4e38f, -3.4e38f, 1e-40f};
+  for (int i = -1300; i <= 1300; ++i) {
+    logits.push_back(static_cast<float>(i) / 10);
+    logits.push_back(static_cast<float>(i) / 1234);
+  }
+  return logits;
+}
+
+TEST(Activate, ALogitBecomesTheNearestFloatToItsLogisticOrTheNext) {
+  const std::vector<float> logits = Logits();
+  AtEveryLevel([&] {
+    const Activated result = ActivateAs(Contract::Output::kLogit, 0, 1, logits);
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      const long double exact = 1.0L / (1.0L + std::exp(-static_cast<long double>(logits[i])));
+      const float nearest = static_cast<float>(exact);
+      const float got = result.probability[i];
+      EXPECT_TRUE(got == nearest || std::nextafter(got, nearest) == nearest) << logits[i] << ": " << got;
+      EXPECT_EQ(result.alpha[i], static_cast<int>(std::floor(255.0 * static_cast<double>(got) + 0.5)));
+    }
+  });
+}
+
+TEST(Activate, EveryVectorLevelGivesTheSameBits) {
+  const std::vector<float> logits = Logits();
+  std::vector<std::vector<float>> seen;
+  AtEveryLevel([&] { seen.push_back(ActivateAs(Contract::Output::kLogit, 0, 1, logits).probability); });
+  for (const std::vector<float>& probability : seen) EXPECT_EQ(probability, seen.front());
+}
+
+TEST(Activate, TwoLogitsBecomeTheLogisticOfTheirDifference) {
+  AtEveryLevel([] {
+    std::vector<float> pairs, differences;
+    for (const float logit : Logits()) {
+      const float rounded = std::isinf(logit) ? logit : std::round(logit * 64) / 64;
+      pairs.insert(pairs.end(), {rounded + 1.5f, 1.5f});
+      differences.push_back(pairs[pairs.size() - 2] - 1.5f);
+    }
+    const std::vector<float> expected = ActivateAs(Contract::Output::kLogit, 0, 1, differences).probability;
+    EXPECT_EQ(ActivateAs(Contract::Output::kSoftmax2, 0, 2, pairs).probability, expected);
+    const std::vector<float> other = ActivateAs(Contract::Output::kSoftmax2, 1, 2, pairs).probability;
+    for (std::size_t i = 0; i < other.size(); ++i) EXPECT_NEAR(other[i] + expected[i], 1.0f, 1e-7f);
+  });
+}
+
+TEST(Activate, WhatIsNoNumberStaysNoneAndIsBackground) {
+  AtEveryLevel([] {
+    for (const auto& [kind, channels] :
+         {std::pair{Contract::Output::kProbability, 1}, std::pair{Contract::Output::kLogit, 1},
+          std::pair{Contract::Output::kSoftmax2, 2}}) {
+      const Activated result = ActivateAs(kind, 0, channels, std::vector<float>(34, kNaN));
+      for (std::size_t i = 0; i < result.alpha.size(); ++i) {
+        EXPECT_TRUE(std::isnan(result.probability[i]));
+        EXPECT_EQ(result.alpha[i], 0);
+      }
+    }
+  });
+}
+
+TEST(Activate, ChannelsThatDoNotFitTheContractAreAnError) {
+  const auto code = [](Contract::Output kind, int foreground, int channels) {
+    Contract contract;
+    contract.output = kind;
+    contract.foreground = foreground;
+    const float output[8] = {};
+    float probability;
+    std::uint8_t alpha;
+    return Activate(contract, output, 1, channels, &probability, &alpha).code();
+  };
+  EXPECT_EQ(code(Contract::Output::kProbability, 1, 1), Code::kInvalidModel);
+  EXPECT_EQ(code(Contract::Output::kLogit, 2, 2), Code::kInvalidModel);
+  EXPECT_EQ(code(Contract::Output::kSoftmax2, 0, 1), Code::kInvalidModel);
+  EXPECT_EQ(code(Contract::Output::kSoftmax2, 0, 3), Code::kInvalidModel);
+  EXPECT_EQ(code(Contract::Output::kSoftmax2, 1, 2), Code::kOk);
+}
+
 TEST(Activate, TheForegroundIsTakenFromItsChannel) {
   const std::vector<float> output{0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f};
   EXPECT_EQ(ActivateAs(Contract::Output::kProbability, 2, 3, output).probability, (std::vector<float>{0.3f, 0.6f}));

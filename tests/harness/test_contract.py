@@ -376,6 +376,15 @@ def test_a_logit_becomes_its_logistic(logits: list[float]) -> None:
     np.testing.assert_allclose(p[0], [logistic(x) for x in logits], rtol=0, atol=6e-8)
 
 
+@given(st.lists(st.floats(-87, 87, width=32), min_size=1))
+def test_a_small_probability_is_as_precise_as_a_large_one(logits: list[float]) -> None:
+    contract = dataclasses.replace(BASE, output="logit")
+
+    p = activate(contract, np.array(logits, np.float32).reshape(1, -1, 1))
+
+    np.testing.assert_array_max_ulp(p[0], np.array([logistic(x) for x in logits], np.float32), maxulp=1)
+
+
 @given(st.lists(st.tuples(float32s, float32s), min_size=1, max_size=6), st.integers(0, 1))
 @example([(LARGEST, -LARGEST), (-LARGEST, LARGEST)], 0)
 def test_two_logits_become_the_foregrounds_softmax(pairs: list[tuple[float, float]], foreground: int) -> None:
