@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "blend.h"
 #include "simd.h"
 
 namespace segcore {
@@ -12,14 +13,42 @@ namespace {
 constexpr int kWhole = 256;  // weight of a cell without any person
 constexpr int kGrey = 128;   // where there is no background at all
 
-SEGCORE_INLINE void AddBody(const std::uint8_t* __restrict row, int weight, std::uint16_t* __restrict sums, int bytes) {
-  const std::uint16_t w = static_cast<std::uint16_t>(weight);
-  for (int i = 0; i < bytes; ++i) sums[i] = static_cast<std::uint16_t>(sums[i] + row[i] * w);
+/// Adds some rows, every byte times `weight`.
+template <int kRows>
+SEGCORE_INLINE void AddSomeRows(const std::uint8_t* const* rows, std::ptrdiff_t offset, std::uint16_t weight,
+                                std::uint16_t* __restrict sums, int bytes) {
+  const std::uint8_t* row[kRows];
+  for (int j = 0; j < kRows; ++j) row[j] = rows[j] + offset;
+  for (int i = 0; i < bytes; ++i) {
+    std::uint16_t sum = 0;
+    for (int j = 0; j < kRows; ++j) sum = static_cast<std::uint16_t>(sum + row[j][i]);
+    sums[i] = static_cast<std::uint16_t>(sums[i] + sum * weight);
+  }
+}
+
+SEGCORE_INLINE void AddRowsBody(const std::uint8_t* const* rows, int count, std::ptrdiff_t offset, int weight,
+                                std::uint16_t* __restrict sums, int bytes) {
+  const auto w = static_cast<std::uint16_t>(weight);
+  if (count == 8) return AddSomeRows<8>(rows, offset, w, sums, bytes);
+  if (count == 4) return AddSomeRows<4>(rows, offset, w, sums, bytes);
+  AddSomeRows<2>(rows, offset, w, sums, bytes);
 }
 
 SEGCORE_INLINE void AddWeightedBody(const std::uint8_t* __restrict row, const std::uint8_t* __restrict weights,
                                     std::uint16_t* __restrict sums, int bytes) {
   for (int i = 0; i < bytes; ++i) sums[i] = static_cast<std::uint16_t>(sums[i] + row[i] * weights[i]);
+}
+
+/// The weights of a row of alphas, as they are and added up.
+SEGCORE_INLINE void WeighBody(const std::uint8_t* __restrict alpha, int most, std::uint8_t* __restrict weights,
+                              std::uint16_t* __restrict sums, int pixels) {
+  for (int x = 0; x < pixels; ++x) {
+    const int below = alpha[x] < Blur::kTaken ? Blur::kTaken - alpha[x] : 0;
+    const int part = below * most / (Blur::kTaken - Blur::kClear);
+    const int weight = part < most ? part : most;
+    weights[x] = static_cast<std::uint8_t>(weight);
+    sums[x] = static_cast<std::uint16_t>(sums[x] + weight);
+  }
 }
 
 SEGCORE_INLINE void FoldBody(const std::uint16_t* __restrict in, int distance, std::uint16_t* __restrict out,
@@ -58,14 +87,46 @@ SEGCORE_INLINE void MixRowsBody(const std::uint16_t* __restrict upper, const std
   }
 }
 
-SEGCORE_KERNEL(Add, (const std::uint8_t* row, int weight, std::uint16_t* sums, int bytes), (row, weight, sums, bytes))
+/// Three parts of one line and one of another.
+SEGCORE_INLINE void MixLinesBody(const std::uint16_t* __restrict near, const std::uint16_t* __restrict far,
+                                 std::uint32_t* __restrict out, int length) {
+  for (int i = 0; i < length; ++i) out[i] = 3U * near[i] + far[i];
+}
+
+SEGCORE_INLINE std::uint16_t Filled(std::uint16_t colour, std::uint16_t weight, std::uint32_t near, std::uint32_t far) {
+  const std::uint32_t sixteenfold = 3 * near + far, missing = kWhole - weight;
+  return static_cast<std::uint16_t>(colour + (missing * sixteenfold + 8 * kWhole) / (16 * kWhole));
+}
+
+/// Adds what a line of cells lacks from the mixed line of the coarser picture, which goes on by one either way.
+SEGCORE_INLINE void FillLineBody(const std::uint32_t* __restrict coarse, const std::uint16_t* __restrict weight,
+                                 std::uint16_t* __restrict colour, int length) {
+  const int pairs = length / 2;
+  for (int i = 0; i < pairs; ++i) {
+    colour[2 * i] = Filled(colour[2 * i], weight[2 * i], coarse[i], coarse[i - 1]);
+    colour[2 * i + 1] = Filled(colour[2 * i + 1], weight[2 * i + 1], coarse[i], coarse[i + 1]);
+  }
+  if (length % 2 == 1)
+    colour[length - 1] = Filled(colour[length - 1], weight[length - 1], coarse[pairs], coarse[pairs - 1]);
+}
+
+SEGCORE_KERNEL(AddRows,
+               (const std::uint8_t* const* rows, int count, std::ptrdiff_t offset, int weight, std::uint16_t* sums,
+                int bytes),
+               (rows, count, offset, weight, sums, bytes))
 SEGCORE_KERNEL(AddWeighted, (const std::uint8_t* row, const std::uint8_t* weights, std::uint16_t* sums, int bytes),
                (row, weights, sums, bytes))
+SEGCORE_KERNEL(Weigh, (const std::uint8_t* alpha, int most, std::uint8_t* weights, std::uint16_t* sums, int pixels),
+               (alpha, most, weights, sums, pixels))
 SEGCORE_KERNEL(Fold, (const std::uint16_t* in, int distance, std::uint16_t* out, int count), (in, distance, out, count))
 SEGCORE_KERNEL(BoxLine,
                (const std::uint16_t* entering, const std::uint16_t* leaving, std::uint32_t reciprocal,
                 std::uint32_t* sums, std::uint16_t* out, int length),
                (entering, leaving, reciprocal, sums, out, length))
+SEGCORE_KERNEL(MixLines, (const std::uint16_t* near, const std::uint16_t* far, std::uint32_t* out, int length),
+               (near, far, out, length))
+SEGCORE_KERNEL(FillLine, (const std::uint32_t* coarse, const std::uint16_t* weight, std::uint16_t* colour, int length),
+               (coarse, weight, colour, length))
 SEGCORE_KERNEL(Interpolate,
                (const std::uint16_t* cells, const std::uint16_t* next, const std::uint16_t* ramp, int total, int shift,
                 std::uint16_t* out, int count),
@@ -123,24 +184,18 @@ void Blur::Prepare(Size frame, PixelFormat format, int permille) {
     }
   }
 
-  std::array<std::uint8_t, 256> weights{};
-  const int most = kWhole >> (2 * cell_log2_);
-  for (int a = 0; a < kTaken; ++a) {
-    weights[a] = static_cast<std::uint8_t>(std::min(most, (kTaken - a) * most / (kTaken - kClear)));
-  }
-  weights_ = MakeSpreadTable(weights);
-
   const std::size_t padded = static_cast<std::size_t>(columns_) * cell_ + cell_;
-  spread_.resize(padded * channels_ + 4);
+  weights_.resize(padded);
+  spread_.resize(padded * channels_);
   for (auto& sums : sums_) sums.resize(padded * channels_);
-  weight_sums_.resize(padded);
+  for (auto& sums : weight_sums_) sums.resize(padded);
   int lines = columns_, length = rows_;
   levels_.clear();
   for (;; lines = CeilDiv(lines, 2), length = CeilDiv(length, 2)) {
     levels_.emplace_back().Resize(lines, length);
     if (lines == 1 && length == 1) break;
   }
-  line_.resize(3 * static_cast<std::size_t>(std::max(columns_, rows_)));
+  line_.resize(3 * static_cast<std::size_t>(std::max(columns_, rows_)) + 2);
   scratch_.resize(levels_[0].colour.size());
 
   const std::size_t wide = padded * channels_;
@@ -169,27 +224,28 @@ void Blur::Compute(const ImageView& frame, const PlaneView& alpha, AlphaTiles& t
 
 void Blur::Average(const ImageView& frame, const PlaneView& alpha, AlphaTiles& tiles, bool whole) {
   const int most = kWhole >> (2 * cell_log2_);
-  const std::vector<AlphaTiles::Run>* runs = nullptr;
+  const int step = std::min(cell_, AlphaTiles::kHeight);  // rows that lie in one cell and in one tile
+  std::uint16_t* sums = sums_[0].data();
+  std::uint16_t* weight_sums = weight_sums_[0].data();
   for (int cell_row = 0; cell_row < rows_; ++cell_row) {
     std::fill(sums_[0].begin(), sums_[0].end(), std::uint16_t{0});
-    std::fill(weight_sums_.begin(), weight_sums_.end(), std::uint16_t{0});
-    for (int row = cell_row * cell_; row < (cell_row + 1) * cell_; ++row) {
-      const int y = std::min(row, size_.height - 1);
-      const std::uint8_t* pixels = frame.data + y * frame.stride;
-      if (runs == nullptr || y % AlphaTiles::kHeight == 0) runs = &tiles.Runs(y, kClear, kTaken);
-      for (const AlphaTiles::Run& run : *runs) {
-        const int width = run.end - run.begin, bytes = width * channels_;
-        const std::uint8_t* from = pixels + run.begin * channels_;
-        std::uint16_t* to = sums_[0].data() + run.begin * channels_;
+    std::fill(weight_sums_[0].begin(), weight_sums_[0].end(), std::uint16_t{0});
+    for (int top = cell_row * cell_; top < (cell_row + 1) * cell_; top += step) {
+      const auto clamped = [&](int j) { return std::min(top + j, size_.height - 1); };
+      const std::uint8_t* rows[AlphaTiles::kHeight];
+      for (int j = 0; j < step; ++j) rows[j] = frame.data + clamped(j) * frame.stride;
+      for (const AlphaTiles::Run& run : tiles.Runs(clamped(0), kClear, kTaken)) {
+        const int pixels = run.end - run.begin, bytes = pixels * channels_, offset = run.begin * channels_;
         if (run.cover == AlphaTiles::Cover::kBackground) {
-          Add(from, most, to, bytes);
-          if (!whole)
-            for (int x = run.begin; x < run.end; ++x) weight_sums_[x] += most;
+          AddRows(rows, step, offset, most, sums + offset, bytes);
+          for (int x = run.begin; x < run.end; ++x) weight_sums[x] += static_cast<std::uint16_t>(step * most);
         } else if (run.cover == AlphaTiles::Cover::kMixed) {
-          const std::uint8_t* mask = alpha.data + y * alpha.stride + run.begin;
-          Spread(weights_, mask, width, channels_, spread_.data());
-          AddWeighted(from, spread_.data(), to, bytes);
-          for (int x = 0; x < width; ++x) weight_sums_[run.begin + x] += weights_[mask[x]][0];
+          for (int j = 0; j < step; ++j) {
+            const std::uint8_t* mask = alpha.data + clamped(j) * alpha.stride + run.begin;
+            Weigh(mask, most, weights_.data(), weight_sums + run.begin, pixels);
+            Spread(weights_.data(), pixels, channels_, spread_.data());
+            AddWeighted(rows[j] + offset, spread_.data(), sums + offset, bytes);
+          }
         }
       }
     }
@@ -197,28 +253,30 @@ void Blur::Average(const ImageView& frame, const PlaneView& alpha, AlphaTiles& t
   }
 }
 
-/// Sums of bytes become sums of cells.
-void Blur::StoreCells(int cell_row, bool whole) {
-  const int padded = columns_ * cell_;
-  // Beyond the right edge the last pixel goes on.
-  for (int i = size_.width * channels_; i < padded * channels_; ++i) sums_[0][i] = sums_[0][i - channels_];
-  for (int x = size_.width; x < padded; ++x) weight_sums_[x] = weight_sums_[x - 1];
-
+/// Adds up the elements of every cell, `channels` apart; the sum is where its first one was.
+const std::uint16_t* Blur::FoldCells(Sums& sums, int channels) const {
   for (int step = 0; step < cell_log2_; ++step) {
-    Fold(sums_[step % 2].data(), channels_ << step, sums_[(step + 1) % 2].data(), padded * channels_);
+    Fold(sums[step % 2].data(), channels << step, sums[(step + 1) % 2].data(), columns_ * cell_ * channels);
   }
-  const std::uint16_t* sums = sums_[cell_log2_ % 2].data();
+  return sums[cell_log2_ % 2].data();
+}
+
+void Blur::StoreCells(int cell_row, bool whole) {
+  // Beyond the right edge the last pixel goes on.
+  const int padded = columns_ * cell_;
+  for (int i = size_.width * channels_; i < padded * channels_; ++i) sums_[0][i] = sums_[0][i - channels_];
+  for (int x = size_.width; x < padded; ++x) weight_sums_[0][x] = weight_sums_[0][x - 1];
+
   Grid& grid = levels_[0];
+  const std::size_t length = grid.length;
+  const std::uint16_t* sums = FoldCells(sums_, channels_);
   for (int x = 0; x < columns_; ++x) {
-    for (int c = 0; c < 3; ++c) {
-      grid.colour[(static_cast<std::size_t>(x) * 3 + c) * rows_ + cell_row] = sums[x * cell_ * channels_ + place_[c]];
-    }
-    if (!whole) {
-      int weight = 0;
-      for (int i = 0; i < cell_; ++i) weight += weight_sums_[x * cell_ + i];
-      grid.weight[static_cast<std::size_t>(x) * rows_ + cell_row] = static_cast<std::uint16_t>(weight);
-    }
+    const std::uint16_t* cell = sums + static_cast<std::ptrdiff_t>(x) * cell_ * channels_;
+    for (int c = 0; c < 3; ++c) grid.colour[(x * 3 + c) * length + cell_row] = cell[place_[c]];
   }
+  if (whole) return;
+  const std::uint16_t* weight_sums = FoldCells(weight_sums_, 1);
+  for (int x = 0; x < columns_; ++x) grid.weight[x * length + cell_row] = weight_sums[x * cell_];
 }
 
 /// What stands in where nothing better is near: the mean of all background, or grey as far as there is none.
@@ -294,7 +352,11 @@ void Blur::Pull(const Grid& fine, Grid* coarse) {
       }
       for (int c = 0; c < 3; ++c) {
         std::uint32_t value = colour[c];
-        if (weight > kWhole) value = (value * kWhole + weight / 2) / weight;
+        if (weight == 4 * kWhole) {
+          value = (value + 2) / 4;
+        } else if (weight > kWhole) {
+          value = (value * kWhole + weight / 2) / weight;
+        }
         coarse->colour[(static_cast<std::size_t>(x) * 3 + c) * coarse->length + y] = static_cast<std::uint16_t>(value);
       }
       coarse->weight[static_cast<std::size_t>(x) * coarse->length + y] =
@@ -303,23 +365,20 @@ void Blur::Pull(const Grid& fine, Grid* coarse) {
   }
 }
 
-/// What a cell lacks is taken from the coarser picture, enlarged bilinearly.
+/// What a cell lacks is taken from the coarser picture, enlarged bilinearly: cell 2i is three quarters i and one i - 1.
 void Blur::Push(const Grid& coarse, Grid* fine) {
-  const auto neighbour = [](int i, int count) { return std::clamp(i % 2 == 0 ? i / 2 - 1 : i / 2 + 1, 0, count - 1); };
+  std::uint32_t* line = line_.data() + 1;
   for (int x = 0; x < fine->lines; ++x) {
-    const std::uint16_t* weight = fine->weight.data() + static_cast<std::size_t>(x) * fine->length;
-    for (int c = 0; c < 3; ++c) {
-      const std::uint16_t* near = coarse.colour.data() + (static_cast<std::size_t>(x / 2) * 3 + c) * coarse.length;
-      const std::uint16_t* far =
-          coarse.colour.data() + (static_cast<std::size_t>(neighbour(x, coarse.lines)) * 3 + c) * coarse.length;
-      for (int y = 0; y < coarse.length; ++y) line_[y] = 3U * near[y] + far[y];
-      std::uint16_t* colour = fine->colour.data() + (static_cast<std::size_t>(x) * 3 + c) * fine->length;
-      for (int y = 0; y < fine->length; ++y) {
-        const std::uint32_t missing = kWhole - weight[y];
-        if (missing == 0) continue;
-        const std::uint32_t enlarged = 3 * line_[y / 2] + line_[neighbour(y, coarse.length)];  // 16 times as much
-        colour[y] = static_cast<std::uint16_t>(colour[y] + ((missing * enlarged + 16 * kWhole / 2) / (16 * kWhole)));
-      }
+    const std::size_t at = static_cast<std::size_t>(x) * fine->length;
+    const std::uint16_t* weight = fine->weight.data() + at;
+    if (std::all_of(weight, weight + fine->length, [](std::uint16_t cell) { return cell == kWhole; })) continue;
+    const std::size_t near = x / 2, far = std::clamp(x % 2 == 0 ? x / 2 - 1 : x / 2 + 1, 0, coarse.lines - 1);
+    for (std::size_t c = 0; c < 3; ++c) {
+      const std::uint16_t* colour = coarse.colour.data();
+      MixLines(colour + (near * 3 + c) * coarse.length, colour + (far * 3 + c) * coarse.length, line, coarse.length);
+      line[-1] = line[0];
+      line[coarse.length] = line[coarse.length - 1];
+      FillLine(line, weight, fine->colour.data() + at * 3 + c * fine->length, fine->length);
     }
   }
 }
@@ -373,9 +432,11 @@ void Blur::Enlarge(int cell_row, std::uint16_t* out) {
   std::uint16_t* to = repeated_.data();
   for (int column = -1; column <= columns_; ++column) {
     const std::uint16_t* cell = cells + 3 * std::clamp(column, 0, columns_ - 1);
-    std::uint16_t pixel[4] = {0, 0, 0, static_cast<std::uint16_t>((255 * kWhole) >> drop)};
-    for (int c = 0; c < 3; ++c) pixel[place_[c]] = static_cast<std::uint16_t>((cell[c] + (1 << drop >> 1)) >> drop);
-    for (int i = 0; i < cell_; ++i, to += channels_) std::memcpy(to, pixel, sizeof(pixel));
+    std::uint64_t pixel = static_cast<std::uint64_t>((255 * kWhole) >> drop) << 48;
+    for (int c = 0; c < 3; ++c) {
+      pixel |= std::uint64_t{(cell[c] + (1U << drop >> 1)) >> drop} << (16 * place_[c]);
+    }
+    for (int i = 0; i < cell_; ++i, to += channels_) std::memcpy(to, &pixel, sizeof(pixel));
   }
   Interpolate(repeated_.data(), repeated_.data() + cell_ * channels_, ramp_.data(), 2 * cell_, total_log2, out,
               (columns_ + 1) * cell_ * channels_);

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "alpha_tiles.h"
-#include "blend.h"
 #include "segcore/image.h"
 
 namespace segcore {
@@ -43,8 +42,11 @@ class Blur {
     void Resize(int lines, int length);
   };
 
+  using Sums = std::array<std::vector<std::uint16_t>, 2>;  // the second one is for folding
+
   void Prepare(Size frame, PixelFormat format, int permille);
   void Average(const ImageView& frame, const PlaneView& alpha, AlphaTiles& tiles, bool whole);
+  const std::uint16_t* FoldCells(Sums& sums, int channels) const;
   void StoreCells(int cell_row, bool whole);
   void AverageAll();
   void Withdraw();
@@ -67,11 +69,10 @@ class Blur {
   int columns_ = 0, rows_ = 0;   // cells
   std::array<int, 3> radius_{};  // of the box passes, in cells
 
-  SpreadTable weights_{};
-  std::vector<std::uint8_t> spread_;                // weights of a row's bytes
-  std::array<std::vector<std::uint16_t>, 2> sums_;  // of a row of cells, byte by byte
-  std::vector<std::uint16_t> weight_sums_;          // pixel by pixel
-  std::vector<Grid> levels_;                        // finest first
+  std::vector<std::uint8_t> weights_, spread_;  // weights of a row's bytes
+  Sums sums_;                                   // of a row of cells, byte by byte
+  Sums weight_sums_;                            // pixel by pixel
+  std::vector<Grid> levels_;                    // finest first
   std::vector<std::uint32_t> line_;
   std::vector<std::uint16_t> scratch_;      // as large as the finest level's colour
   std::array<std::uint16_t, 3> mean_{};     // of all background

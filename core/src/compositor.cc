@@ -38,6 +38,8 @@ Status CheckSize(const char* what, Size size, Size frame) {
                  "; they must be the same");
 }
 
+bool BlueFirst(PixelFormat format) { return format == PixelFormat::kBgr || format == PixelFormat::kBgra; }
+
 /// The largest part of `size` with the shape of `shape`, around the centre.
 Rect CoverRect(Size size, Size shape) {
   const std::int64_t w = size.width, h = size.height, shape_w = shape.width, shape_h = shape.height;
@@ -61,7 +63,6 @@ struct Compositor::Impl {
 
   void Use(const CompositorOptions& wanted) {
     options = wanted;
-    ramp = MakeSpreadTable(FeatherRamp(options.feather));
     fixed_format = PixelFormat::kNv12;
   }
 
@@ -73,7 +74,6 @@ struct Compositor::Impl {
 
   Status invalid;  // why the constructor's options cannot be used
   CompositorOptions options;
-  SpreadTable ramp{};
   AlphaTiles tiles;
   Blur blur;
   PixelRows rows;
@@ -87,16 +87,21 @@ struct Compositor::Impl {
   Orientation fixed_orientation;
   Resampler resampler;
 
-  std::vector<std::uint8_t> spread, behind;  // of one row: alpha, and the background where it is mixed
+  std::vector<std::uint8_t> feathered, spread, behind;  // where a row is mixed: alpha twice, and the background
 };
 
 /// The frame in the format of `out`, opaque.
 void Compositor::Impl::Convert(const ImageView& frame, const MutableImageView& out) {
   rows.Open(frame);
   const int bytes = BytesPerPixel(out.format);
-  const bool blue_first = out.format == PixelFormat::kBgr || out.format == PixelFormat::kBgra;
   for (int y = 0; y < frame.height; ++y) {
-    Repack(rows.Row(y), rows.bytes(), blue_first != rows.blue_first(), out.data + y * out.stride, bytes, frame.width);
+    std::uint8_t* to = out.data + y * out.stride;
+    if (frame.format != out.format) {
+      Repack(rows.Row(y), rows.bytes(), BlueFirst(out.format) != rows.blue_first(), to, bytes, frame.width);
+      continue;
+    }
+    if (frame.data != out.data) std::memcpy(to, rows.Row(y), static_cast<std::size_t>(frame.width) * bytes);
+    if (bytes == 4) MakeOpaque(to, frame.width);
   }
 }
 
@@ -112,12 +117,11 @@ void Compositor::Impl::DrawCover(Size size, PixelFormat format, Orientation orie
 
   const Steps steps = Turned(upright, static_cast<std::ptrdiff_t>(upright.width) * 4, 4, Inverse(orientation));
   const int bytes = BytesPerPixel(format);
-  const bool blue_first = format == PixelFormat::kBgr || format == PixelFormat::kBgra;
   fixed.resize(static_cast<std::size_t>(size.width) * size.height * bytes);
   std::uint8_t* to = fixed.data();
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x, to += bytes) {
-      Repack(scaled.data() + steps.start + x * steps.right + y * steps.down, 4, blue_first, to, bytes, 1);
+      Repack(scaled.data() + steps.start + x * steps.right + y * steps.down, 4, BlueFirst(format), to, bytes, 1);
     }
   }
 }
@@ -129,10 +133,9 @@ void Compositor::Impl::PrepareFixed(Size size, PixelFormat format, Orientation o
     DrawCover(size, format, orientation);
   } else {
     const int bytes = BytesPerPixel(format);
-    const bool blue_first = format == PixelFormat::kBgr || format == PixelFormat::kBgra;
     fixed.resize(static_cast<std::size_t>(size.width) * bytes);
     for (int x = 0; x < size.width; ++x) {
-      Repack(options.colour.data(), 3, blue_first, fixed.data() + x * bytes, bytes, 1);
+      Repack(options.colour.data(), 3, BlueFirst(format), fixed.data() + x * bytes, bytes, 1);
     }
   }
   fixed_size = size;
@@ -188,9 +191,10 @@ Status Compositor::Impl::Draw(const ImageView& frame, const PlaneView* alpha, Or
 
   const int channels = BytesPerPixel(out.format);
   const std::size_t row_bytes = static_cast<std::size_t>(out.width) * channels;
-  if (behind.size() < row_bytes + 4) {
-    spread.resize(row_bytes + 4);
-    behind.resize(row_bytes + 4);
+  if (behind.size() < row_bytes) {
+    feathered.resize(out.width);
+    spread.resize(row_bytes);
+    behind.resize(row_bytes);
   }
   const std::vector<AlphaTiles::Run>* runs = nullptr;
   for (int y = 0; y < out.height; ++y) {
@@ -216,7 +220,8 @@ Status Compositor::Impl::Draw(const ImageView& frame, const PlaneView* alpha, Or
         } else {
           background = FixedRow(y) + offset;
         }
-        Spread(ramp, alpha->data + y * alpha->stride + run.begin, pixels, channels, spread.data());
+        Feather(alpha->data + y * alpha->stride + run.begin, options.feather, feathered.data(), pixels);
+        Spread(feathered.data(), pixels, channels, spread.data());
         Blend(spread.data(), background, to, bytes);
       } else if (channels == 4) {
         MakeOpaque(to, pixels);
