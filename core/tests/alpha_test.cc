@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "allocations.h"
 #include "reference.h"
 #include "segcore/segmenter.h"
 
@@ -74,6 +75,19 @@ TEST(Alpha, IsExactForSizesDrawnAtRandom) {
       ExpectExact(resizer, MakeMask(size, content, {side() * 5, side() * 2}, reference::Orientations()[random() % 8]));
     }
   });
+}
+
+TEST(Alpha, NothingIsAllocatedAfterTheFirstMaskOfASize) {
+  std::vector<std::uint8_t> memory(std::size_t{160} * 90);
+  for (const Orientation orientation : reference::Orientations()) {
+    AlphaResizer resizer;
+    const Mask mask = MakeMask({28, 28}, {2, 0, 20, 28}, {160, 90}, orientation);
+    const MutablePlaneView alpha{memory.data(), 160, 90, 160};
+    ASSERT_TRUE(resizer.Run(mask, alpha).ok());
+    const std::uint64_t before = Allocations();
+    ASSERT_TRUE(resizer.Run(mask, alpha).ok());
+    EXPECT_EQ(Allocations(), before) << "rotation " << orientation.rotation;
+  }
 }
 
 TEST(Alpha, AMaskThatContradictsItselfIsRefused) {

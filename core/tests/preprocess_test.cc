@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "allocations.h"
 #include "reference.h"
 
 namespace segcore {
@@ -110,9 +111,24 @@ TEST(Preprocess, NothingIsReadBehindTheLastPixelOfAFrame) {
     const Contract contract = MakeContract({5, 4});
     Preprocessor preprocessor(contract);
     for (int width = 1; width < 40; ++width) {
-      Frame frame = MakeFrame({width, 3}, static_cast<PixelFormat>(format), 0, false, width);
-      frame.memory.shrink_to_fit();
+      const Frame frame = MakeFrame({width, 3}, static_cast<PixelFormat>(format), 0, false, width);
       ExpectExact(contract, preprocessor, frame, {});
+    }
+  }
+}
+
+TEST(Preprocess, NothingIsAllocatedAfterTheFirstFrameOfASize) {
+  const Contract contract = MakeContract({28, 28}, Contract::Fit::kLetterbox);
+  std::vector<std::uint8_t> picture(28 * 28 * 3);
+  std::vector<float> tensor(28 * 28 * 3);
+  for (int format = 0; format <= 4; ++format) {
+    const Frame frame = MakeFrame({160, 91}, static_cast<PixelFormat>(format), 0, false, 1);
+    for (const Orientation orientation : reference::Orientations()) {
+      Preprocessor preprocessor(contract);
+      ASSERT_TRUE(preprocessor.Run(frame.view, orientation, picture.data(), tensor.data()).ok());
+      const std::uint64_t before = Allocations();
+      ASSERT_TRUE(preprocessor.Run(frame.view, orientation, picture.data(), tensor.data()).ok());
+      EXPECT_EQ(Allocations(), before) << "format " << format << ", rotation " << orientation.rotation;
     }
   }
 }

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "segcore/image.h"
@@ -51,21 +52,29 @@ inline std::int64_t Weight(std::int64_t in, std::int64_t out, std::int64_t i, st
 }
 inline std::int64_t Denominator(std::int64_t in, std::int64_t out) { return out <= in ? in : 2 * out; }
 
+/// The inputs that output i is made from, with their weights.
+inline std::vector<std::pair<int, std::int64_t>> Taps(int in, int out, int i) {
+  std::vector<std::pair<int, std::int64_t>> taps;
+  for (int k = 0; k < in; ++k) {
+    if (const std::int64_t weight = Weight(in, out, i, k); weight > 0) taps.emplace_back(k, weight);
+  }
+  return taps;
+}
+
 inline Picture Resize(const Picture& in, Size to) {
   Picture out(to, in.channels);
   const std::int64_t denominator = Denominator(in.size.width, to.width) * Denominator(in.size.height, to.height);
+  std::vector<std::vector<std::pair<int, std::int64_t>>> columns;
+  for (int x = 0; x < to.width; ++x) columns.push_back(Taps(in.size.width, to.width, x));
   for (int y = 0; y < to.height; ++y) {
+    const auto rows = Taps(in.size.height, to.height, y);
     for (int x = 0; x < to.width; ++x) {
-      std::vector<std::int64_t> total(in.channels);
-      for (int j = 0; j < in.size.height; ++j) {
-        const std::int64_t down = Weight(in.size.height, to.height, y, j);
-        for (int k = 0; down > 0 && k < in.size.width; ++k) {
-          const std::int64_t weight = down * Weight(in.size.width, to.width, x, k);
-          for (int c = 0; weight > 0 && c < in.channels; ++c) total[c] += weight * in.at(k, j, c);
-        }
-      }
       for (int c = 0; c < in.channels; ++c) {
-        out.at(x, y, c) = static_cast<std::uint8_t>((2 * total[c] + denominator) / (2 * denominator));
+        std::int64_t total = 0;
+        for (const auto& [j, down] : rows) {
+          for (const auto& [k, across] : columns[x]) total += down * across * in.at(k, j, c);
+        }
+        out.at(x, y, c) = static_cast<std::uint8_t>((2 * total + denominator) / (2 * denominator));
       }
     }
   }
