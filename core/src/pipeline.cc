@@ -553,10 +553,13 @@ Expected<std::unique_ptr<Pipeline>> Pipeline::Create(std::unique_ptr<Segmenter> 
                   "RGBA or BGRA");
   }
   std::unique_ptr<Pipeline> pipeline;
-  SEGCORE_RETURN_IF_ERROR(Guarded("pipeline", [&] {
+  SEGCORE_RETURN_IF_ERROR(Guarded("pipeline", [&]() -> Status {
+    CompositorOptions without_image = compositor;  // which can be set before Start
+    if (compositor.background == Background::kImage) without_image.background = Background::kNone;
+    SEGCORE_RETURN_IF_ERROR(Compositor({}).SetOptions(without_image));
     auto impl = std::make_unique<Impl>(std::move(segmenter), refiner, compositor, options);
     pipeline.reset(new Pipeline(std::move(impl)));
-    return pipeline->SetBackground(compositor);
+    return {};
   }));
   return pipeline;
 }
