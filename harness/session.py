@@ -117,6 +117,9 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
     unfinished = [b for b in opened if b.facts["status"] == "partial"]
     if unfinished:
         stored = unfinished[0].facts["request"]
+        if "session" not in stored:
+            writer = unfinished[0].facts["tool"]["name"]
+            raise HarnessError(f"{unfinished[0].path}: is of {writer}; finish it with the command that began it")
         request = Request.from_json(stored["session"])
         cases = suite.find(request.suite)
         arms: dict[str, _Arm] = {}

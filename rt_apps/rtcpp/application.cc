@@ -311,7 +311,7 @@ class Application {
         show_mask_ = !show_mask_;
         return {};
       case 'h':
-        overlay_.visible = !overlay_.visible;
+        overlay_.Next();
         return {};
       case 's':
         if (picture != nullptr) return TakeSnapshot(*picture);

@@ -24,7 +24,7 @@ constexpr char kUsageText[] =
     "Replaces the background of a camera's pictures.\n\n";
 constexpr char kMoreText[] =
     "\nKeys: b blur, + - its strength · i image · c colour · n none · l latency mode · m mask · space pause ·\n"
-    "      s snapshot · h hide the text · q or Esc quit\n"
+    "      s snapshot · h keys, no text, text · q or Esc quit\n"
     "Exit status: 0 ended · 2 usage or bad input · 4 broke off (camera lost, damaged model) · 130 Ctrl-C\n";
 
 Arguments Options() {

@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <opencv2/highgui.hpp>
 #include <opencv2/imgproc.hpp>
+#include <vector>
 
 #include "bundle/device.h"
 
@@ -15,9 +17,10 @@ namespace segcore::rtcpp {
 namespace {
 
 constexpr char kTitle[] = "rtcpp";
-constexpr char kKeys[] =
-    "b blur +/-  i image  c colour  n none  l latency  m mask  space pause  s snapshot  h hide this  q quit";
-constexpr int kLine = 20;                             // height of a line of text in pixels
+constexpr const char* kKeys[] = {"b blur   + - its strength   i image   c colour   n none",
+                                 "l latency mode   m mask   space pause   s snapshot   h hide this   q quit"};
+constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX, kLine = 16;  // height of a line of text in pixels
+constexpr double kTextSize = 0.4;
 constexpr std::int64_t kRatePeriod = 500 * 1000000L;  // how often the rates are taken anew, in nanoseconds
 
 /// Whether a window can be opened. Without a display some builds of OpenCV end the process instead of raising: a
@@ -52,8 +55,9 @@ std::string Text(const char* format, double a, double b, double c) {
 
 std::string Stages(const Presented& p) {
   const auto ms = [](std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; };
-  return Text("pre %.1f  invoke %.1f  post %.1f", ms(p.preprocess_ns), ms(p.invoke_ns), ms(p.postprocess_ns)) +
-         Text("  refine %.1f  compose %.1f ms", ms(p.refine_ns), ms(p.composite_ns), 0);
+  return Text("preprocess %.1f   invoke %.1f   postprocess %.1f", ms(p.preprocess_ns), ms(p.invoke_ns),
+              ms(p.postprocess_ns)) +
+         Text("   refine %.1f   composite %.1f ms", ms(p.refine_ns), ms(p.composite_ns), 0);
 }
 
 }  // namespace
@@ -86,17 +90,25 @@ int Window::Key(int milliseconds) {
 const cv::Mat& Overlay::Over(const cv::Mat& picture, const Presented& presented, const Counters& counters,
                              std::uint64_t dropped, const std::string& state) {
   Measure(counters);
-  if (!visible) return picture;
+  if (shown_ == 2) return picture;
   const std::string age = presented.hidden ? "none: background hidden" : std::to_string(presented.mask_age);
-  const std::string lines[] = {rates_, "mask age " + age + "  dropped " + std::to_string(dropped) + "  " + state,
-                               Stages(presented), kKeys};
+  std::vector<std::string> lines = {rates_, "mask age " + age + "   dropped " + std::to_string(dropped) + "   " + state,
+                                    Stages(presented)};
+  if (shown_ == 0) {
+    lines[1] += "   h keys";
+  } else {
+    lines.insert(lines.end(), std::begin(kKeys), std::end(kKeys));
+  }
+  int width = 0;
+  for (const std::string& line : lines)
+    width = std::max(width, cv::getTextSize(line, kFont, kTextSize, 1, nullptr).width);
   picture.copyTo(drawn_);
-  const int rows = std::min(drawn_.rows, 12 + kLine * static_cast<int>(std::size(lines)));
-  cv::Mat band = drawn_.rowRange(0, rows);
-  band *= 1.0 / 3;  // dark enough for white letters, whatever is shown
+  const cv::Rect corner(0, 0, width + 16, 8 + kLine * static_cast<int>(lines.size()));
+  cv::Mat behind = drawn_(corner & cv::Rect({}, drawn_.size()));
+  behind *= 1.0 / 3;  // dark enough for white letters, whatever is shown
   int y = 0;
   for (const std::string& line : lines) {
-    cv::putText(drawn_, line, {10, y += kLine}, cv::FONT_HERSHEY_SIMPLEX, 0.5, cv::Scalar::all(255), 1, cv::LINE_AA);
+    cv::putText(drawn_, line, {8, y += kLine}, kFont, kTextSize, cv::Scalar::all(255), 1, cv::LINE_AA);
   }
   return drawn_;
 }
@@ -108,7 +120,7 @@ void Overlay::Measure(const Counters& counters) {
     const auto rate = [&](std::uint64_t count, std::uint64_t before) {
       return static_cast<double>(count - before) * 1e9 / static_cast<double>(now - since_ns_);
     };
-    rates_ = Text("captured %.1f  inferred %.1f  presented %.1f fps", rate(counters.captured, before_.captured),
+    rates_ = Text("captured %.1f   inferred %.1f   presented %.1f fps", rate(counters.captured, before_.captured),
                   rate(counters.inferred, before_.inferred), rate(counters.presented, before_.presented));
   }
   since_ns_ = now;

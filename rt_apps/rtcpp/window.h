@@ -33,10 +33,11 @@ class Window {
   bool open_ = false;
 };
 
-/// Frames per second, mask age, dropped frames and stage times, as lines of text over a picture.
+/// Frames per second, mask age, dropped frames and stage times, as lines of text over a corner of a picture.
 class Overlay {
  public:
-  bool visible = true;
+  /// Figures, figures and keys, nothing, and so on.
+  void Next() { shown_ = (shown_ + 1) % 3; }
 
   /// The picture with the lines on it. `dropped` frames were never shown; `state` says what is drawn, and how.
   const cv::Mat& Over(const cv::Mat& picture, const Presented& presented, const Counters& counters,
@@ -45,6 +46,7 @@ class Overlay {
  private:
   void Measure(const Counters& counters);
 
+  int shown_ = 0;
   cv::Mat drawn_;
   std::int64_t since_ns_ = 0;
   Counters before_;
