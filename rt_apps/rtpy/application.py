@@ -26,6 +26,9 @@ _PATIENCE = 0.02
 _USUAL_RATE = 30.0
 """Frames per second of the recording of a camera."""
 
+_BLUR_STEP = 5
+"""Thousandths of the longer side by which a key changes the blur."""
+
 _BACKGROUND_KEYS = {"b": "blur", "i": "image", "c": "colour", "n": "none"}
 
 
@@ -156,7 +159,7 @@ class _Application:
         key = ""
         if self._window:
             shown = _alpha_picture(drawn) if self._show_mask else drawn.picture
-            state = f"{self._settings.mode.replace('_', '-')}  {self._pipeline.background.kind}"
+            state = f"{self._pipeline.mode.replace('_', '-')}  {self._pipeline.background.kind}"
             self._window.show(self._overlay.over(shown, drawn, counters, state))
             key = self._window.key()
         now = time.perf_counter_ns()
@@ -168,12 +171,18 @@ class _Application:
         self._obey(key)
 
     def _obey(self, key: str) -> None:
+        background = self._pipeline.background
         if key in ("q", "esc"):
             self._quit = True
         elif key in _BACKGROUND_KEYS:
             kind = _BACKGROUND_KEYS[key]
-            if kind != "image" or self._settings.background.image is not None:
-                self._pipeline.background = replace(self._settings.background, kind=kind)
+            if kind != "image" or background.image is not None:
+                self._pipeline.background = replace(background, kind=kind)
+        elif key in ("+", "-"):
+            stronger = background.blur + (_BLUR_STEP if key == "+" else -_BLUR_STEP)
+            self._pipeline.background = replace(background, kind="blur", blur=min(max(stronger, _BLUR_STEP), 200))
+        elif key == "l" and self._bundle is None:  # what is being measured stays what it is
+            self._pipeline.mode = "synced" if self._pipeline.mode == "low_latency" else "low_latency"
         elif key == "m":
             self._show_mask = not self._show_mask
         elif key == "h":

@@ -77,7 +77,8 @@ def main(as_json: bool, **options: Any) -> None:
     """Replace the background of a camera's pictures, with the raw Keras model.
 
     \b
-    Keys: b blur · i image · c colour · n none · m mask · space pause · s snapshot · h hide the text · q or Esc quit
+    Keys: b blur, + - its strength · i image · c colour · n none · l latency mode · m mask · space pause ·
+          s snapshot · h hide the text · q or Esc quit
     Exit status: 0 ended · 2 usage or bad input · 4 broke off (camera lost, damaged model) · 130 Ctrl-C
     """
     result = _run(options)

@@ -4,8 +4,9 @@
     source ─> [capture] ─> queue ─> [infer + smooth] ─> queue ─> [caller: enlarge + compose]
 
 Queues are short and drop their oldest frame, so that what is shown is never old. ``synced`` draws every picture
-with its own mask; ``low_latency`` draws every picture at once with the newest mask there is. Without a valid mask
-the background covers everything. An error in a thread is raised in the caller.
+with its own mask; ``low_latency`` draws every picture at once with the newest mask there is: it goes to both queues,
+and the one for inference keeps the newest frame alone. Without a valid mask the background covers everything. An error
+in a thread is raised in the caller.
 """
 
 from __future__ import annotations
@@ -91,6 +92,8 @@ class Counters:
 class Pipeline:
     """Runs while its ``with`` block does.
 
+    ``mode`` and ``background`` may be changed at any time; the frames that are captured or drawn next obey.
+
     Args:
         source: what is captured; closed at the end.
         frames: capture at most so many; None for no end.
@@ -112,23 +115,24 @@ class Pipeline:
         paced: bool = True,
         smooth: bool = True,
     ) -> None:
-        self.background = background
+        self.mode, self.background = mode, background
         self.counters = Counters()
         self.ended = False
-        self._source, self._segmenter, self._contract, self._mode = source, segmenter, contract, mode
+        self._source, self._segmenter, self._contract = source, segmenter, contract
         self._frames, self._loop, self._paced = frames, loop, paced
         self._smoother = Smoother() if smooth else None
-        synced = mode == "synced"
-        # Low latency draws a frame whether or not it gets a mask of its own: only the drawing may be waited for.
-        self._to_infer: _Queue[Frame] = _Queue(_CAPACITY if synced else 1, drop_oldest=paced or not synced)
-        self._to_draw: _Queue[tuple[Frame, Mask | None]] = _Queue(_CAPACITY, drop_oldest=paced)
+        self._to_infer: _Queue[tuple[Frame, bool]] = _Queue()  # the frame, and whether it waits for its mask
+        self._to_draw: _Queue[tuple[Frame, Mask | None]] = _Queue()
         self._masks: deque[Mask] = deque(maxlen=2 * _CAPACITY)
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._last = -1
         self._threads = [
-            threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
-            for name, work in (("capture", self._capture), ("infer", self._infer))
+            threading.Thread(target=self._guard, args=(work, into), name=name, daemon=True)
+            for name, work, into in (
+                ("capture", self._capture, self._to_infer),
+                ("infer", self._infer, self._to_draw),
+            )
         ]
 
     def __enter__(self) -> Pipeline:
@@ -164,6 +168,8 @@ class Pipeline:
                     raise self._error
             return None
         frame, mask = taken
+        if frame.sequence < self._last:
+            return None  # it waited for its mask while the mode was changed and a later one was drawn
         drawn = self._draw(frame, mask or self._newest_mask(frame.sequence))
         counters = self.counters
         counters.drawn += 1
@@ -195,14 +201,16 @@ class Pipeline:
 
     # --- threads ---------------------------------------------------------------------------------
 
-    def _guard(self, work: Callable[[], None]) -> None:
+    def _guard(self, work: Callable[[], None], into: _Queue) -> None:
+        """Run a thread's work and close the queue it fills; what waits there is drawn before an error is raised."""
         try:
             work()
         except BaseException as error:
             self._error = self._error or error
             self._stop.set()
             self._to_infer.close()
-            self._to_draw.close()
+        finally:
+            into.close()
 
     def _capture(self) -> None:
         interval = 1e9 / self._source.rate if self._source.rate and self._paced else None
@@ -222,25 +230,22 @@ class Pipeline:
                 self.counters.first_ns = self.counters.first_ns or frame.captured_ns
                 sequence += 1
                 self.counters.captured = sequence
-                self._to_infer.put(frame)
-                if self._mode == "low_latency":
-                    self._to_draw.put((frame, None))
+                if self.mode == "synced":
+                    self._to_infer.put((frame, True), _CAPACITY, wait=not self._paced)
+                else:
+                    self._to_infer.put((frame, False), 1, wait=False)
+                    self._to_draw.put((frame, None), _CAPACITY, wait=not self._paced)
         finally:
             self._source.close()
-            self._to_infer.close()
-            if self._mode == "low_latency":
-                self._to_draw.close()
 
     def _infer(self) -> None:
-        while (frame := self._to_infer.get()) is not None:
+        while (taken := self._to_infer.get()) is not None:
+            frame, waits = taken
             mask = self._mask(frame)
             self.counters.inferred += 1
-            if self._mode == "synced":
-                self._to_draw.put((frame, mask))
-            else:
-                self._masks.append(mask)
-        if self._mode == "synced":
-            self._to_draw.close()
+            self._masks.append(mask)
+            if waits:
+                self._to_draw.put((frame, mask), _CAPACITY, wait=not self._paced)
 
     def _mask(self, frame: Frame) -> Mask:
         probability, stages = self._segmenter(frame.picture)
@@ -253,23 +258,19 @@ class Pipeline:
 
 
 class _Queue(Generic[T]):
-    """A short hand-over between two threads.
+    """A short hand-over between two threads."""
 
-    Args:
-        drop_oldest: a full queue drops its oldest item; False: :meth:`put` waits.
-    """
-
-    def __init__(self, capacity: int, drop_oldest: bool) -> None:
-        self._items: deque[T] = deque(maxlen=capacity)
-        self._drop_oldest, self._closed = drop_oldest, False
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._closed = False
         self._changed = threading.Condition()
 
-    def put(self, item: T) -> None:
-        """Hand an item over; does nothing once the queue is closed."""
+    def put(self, item: T, capacity: int, wait: bool) -> None:
+        """Hand an item over; where ``capacity`` are there already, wait, or drop the oldest. Nothing once closed."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or self._drop_oldest or len(self._items) < (self._items.maxlen or 0)
-            )
+            self._changed.wait_for(lambda: self._closed or not wait or len(self._items) < capacity)
+            while len(self._items) >= capacity:
+                self._items.popleft()
             if not self._closed:
                 self._items.append(item)
                 self._changed.notify_all()

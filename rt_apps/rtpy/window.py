@@ -16,7 +16,7 @@ from harness.errors import InvalidError
 from rt_apps.rtpy.pipeline import Counters, Drawn
 
 TITLE = "rtpy"
-KEYS = "b blur  i image  c colour  n none  m mask  space pause  s snapshot  h hide this  q quit"
+KEYS = "b blur +/-  i image  c colour  n none  l latency  m mask  space pause  s snapshot  h hide this  q quit"
 
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
 _RATE_SECONDS = 0.5

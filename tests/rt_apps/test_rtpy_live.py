@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -141,6 +140,24 @@ def test_low_latency_draws_a_picture_with_the_newest_mask_that_is_not_of_a_later
         assert (d.alpha[place(d.frame.sequence - d.mask_age)] == 255).all()  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("modes", [("synced", "low_latency"), ("low_latency", "synced")])
+def test_the_mode_may_change_and_pictures_stay_in_order(segmenter: Segmenter, modes: tuple[str, str]) -> None:
+    source = Injected(iter([picture(n) for n in range(60)]))
+    pipeline = Pipeline(source, segmenter, segmenter.contract, GREEN, mode=modes[0], paced=False, smooth=False)
+
+    with pipeline:
+        first = [pipeline.take(10) for _ in range(20)]
+        pipeline.mode = modes[1]
+        drawn = [d for d in first if d] + drawn_by(pipeline)
+
+    sequences = [d.frame.sequence for d in drawn]
+    assert sequences == sorted(set(sequences))
+    assert sequences[-1] == 59
+    assert len(drawn) + pipeline.counters.dropped == 60
+    if modes[1] == "synced":
+        assert squares(drawn[-1].picture) == {59 % 5}
+
+
 def test_a_mask_that_is_no_number_hides_the_picture(segmenter: Segmenter) -> None:
     def broken(image: np.ndarray) -> tuple[np.ndarray, dict[str, int]]:
         probability, stages = segmenter(image)
@@ -182,6 +199,20 @@ def test_an_error_of_a_thread_reaches_the_caller(segmenter: Segmenter, mode: str
         ):
             drawn_by(pipeline)
         assert source.closed
+
+
+def test_what_was_captured_before_the_source_broke_off_is_drawn(segmenter: Segmenter) -> None:
+    source = Injected(iter([picture(0), picture(1)]), error=InvalidError("unplugged"))
+    drawn = []
+
+    with (
+        pytest.raises(InvalidError, match="unplugged"),
+        Pipeline(source, segmenter, segmenter.contract, GREEN, paced=False) as pipeline,
+    ):
+        while not pipeline.ended:
+            drawn += [d for d in [pipeline.take(1)] if d]
+
+    assert [d.frame.sequence for d in drawn] == [0, 1]
 
 
 @pytest.mark.parametrize("mode", ["synced", "low_latency"])
@@ -357,43 +388,47 @@ finally:
 """
 
 
-def test_it_runs_keras_alone_and_never_the_core_or_tflite(network: Path, suite: Path) -> None:
-    command = [sys.executable, "-c", WATCH, "--suite", str(suite), "--model", str(network), "--headless"]
-
-    child = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-
-    loaded = {name.split(".")[0] for name in json.loads(child.stderr.splitlines()[-1])}
-    assert "keras" in loaded
-    assert not loaded & {"segcore", "ai_edge_litert", "tflite_runtime", "litert"}
-
-
-def test_ctrl_c_ends_it_cleanly(network: Path, tmp_path: Path) -> None:
-    source = video(tmp_path / "in.avi", 600, rate=20)
-    command = [
-        sys.executable, "-m", "rt_apps.rtpy", "--video", source, "--model", network, "--headless",
-        "--record", tmp_path / "out.avi", "--fps-report", tmp_path,
-    ]  # fmt: skip
+@pytest.fixture(scope="module")
+def interrupted(network: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
+    """The folder and the end of a run that was stopped by Ctrl-C; its standard error lists what it had imported."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    source = video(folder / "in.avi", 2000, rate=20)
     process = subprocess.Popen(
-        [*map(str, command)],
+        [
+            *(sys.executable, "-c", WATCH, "--video", str(source), "--model", str(network), "--headless"),
+            *("--record", str(folder / "out.avi"), "--fps-report", str(folder)),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         # Where the tests run in the background, Ctrl-C is ignored, and a child inherits that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread only
     )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.tmp*.avi")) and process.poll() is None and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not list(folder.glob(".out.tmp*.avi")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)  # until pictures flow
-
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=120)
+    return folder, subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
-    assert process.returncode == 130, stderr
-    assert stderr == ""
-    assert "presented" in stdout
-    assert (tmp_path / "out.avi").exists()
-    (path,) = tmp_path.glob("*.run")
+
+def test_ctrl_c_ends_it_cleanly(interrupted: tuple[Path, subprocess.CompletedProcess]) -> None:
+    folder, done = interrupted
+
+    assert done.returncode == 130, done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "presented" in done.stdout
+    assert (folder / "out.avi").exists()
+    (path,) = folder.glob("*.run")
     opened = bundle.open(path)
     opened.verify()
     assert live.summarise(opened).presented > 0
+
+
+def test_it_runs_keras_alone_and_never_the_core_or_tflite(
+    interrupted: tuple[Path, subprocess.CompletedProcess],
+) -> None:
+    loaded = {name.split(".")[0] for name in json.loads(interrupted[1].stderr.splitlines()[-1])}
+
+    assert "keras" in loaded
+    assert not loaded & {"segcore", "ai_edge_litert", "tflite_runtime", "litert"}
