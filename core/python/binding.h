@@ -2,6 +2,7 @@
 // What the parts of the Python module share: NumPy arrays as views of the core, and errors as exceptions.
 #pragma once
 
+#include <pybind11/native_enum.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

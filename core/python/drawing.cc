@@ -58,11 +58,12 @@ void BindRefiner(py::module_& module) {
 
 void BindDrawing(py::module_& module) {
   BindRefiner(module);
-  py::enum_<Background>(module, "Background", "What is drawn behind the person.")
+  py::native_enum<Background>(module, "Background", "enum.Enum", "What is drawn behind the person.")
       .value("NONE", Background::kNone)
       .value("BLUR", Background::kBlur)
       .value("COLOUR", Background::kColour)
-      .value("IMAGE", Background::kImage);
+      .value("IMAGE", Background::kImage)
+      .finalize();
   py::class_<CompositorOptions>(module, "CompositorOptions")
       .def(py::init([](Background background, int blur_permille, std::array<std::uint8_t, 3> colour, int feather) {
              CompositorOptions options;

@@ -133,17 +133,19 @@ void BindErrors(py::module_& module) {
 }
 
 void BindFrames(py::module_& module) {
-  py::enum_<PixelFormat>(module, "PixelFormat", "Order of the bytes of a pixel.")
+  py::native_enum<PixelFormat>(module, "PixelFormat", "enum.Enum", "Order of the bytes of a pixel.")
       .value("RGB", PixelFormat::kRgb)
       .value("BGR", PixelFormat::kBgr)
       .value("RGBA", PixelFormat::kRgba)
       .value("BGRA", PixelFormat::kBgra)
-      .value("NV12", PixelFormat::kNv12);
-  py::enum_<YuvMatrix>(module, "YuvMatrix", "How luma and chroma stand for colours.")
+      .value("NV12", PixelFormat::kNv12)
+      .finalize();
+  py::native_enum<YuvMatrix>(module, "YuvMatrix", "enum.Enum", "How luma and chroma stand for colours.")
       .value("BT601_LIMITED", YuvMatrix::kBt601Limited)
       .value("BT601_FULL", YuvMatrix::kBt601Full)
       .value("BT709_LIMITED", YuvMatrix::kBt709Limited)
-      .value("BT709_FULL", YuvMatrix::kBt709Full);
+      .value("BT709_FULL", YuvMatrix::kBt709Full)
+      .finalize();
   py::class_<Orientation>(module, "Orientation",
                           "How a stored frame is turned to stand upright: clockwise, then flipped left to right.")
       .def(py::init([](int rotation, bool mirrored) {
@@ -168,10 +170,12 @@ void BindFrames(py::module_& module) {
 }
 
 void BindSimd(py::module_& module) {
-  py::enum_<simd::Level>(module, "SimdLevel", "Instruction sets that the pixel code is compiled for.")
+  py::native_enum<simd::Level>(module, "SimdLevel", "enum.Enum",
+                               "Instruction sets that the pixel code is compiled for.")
       .value("BASELINE", simd::Level::kBaseline)
       .value("AVX2", simd::Level::kAvx2)
-      .value("AVX512", simd::Level::kAvx512);
+      .value("AVX512", simd::Level::kAvx512)
+      .finalize();
   module.def("simd_level", &simd::Current, "The level in use.");
   module.def("set_simd_level", &simd::SetLevel, py::arg("level"),
              "For tests and benchmarks: use another level, at most the processor's own.");

@@ -164,9 +164,10 @@ void BindFacts(py::module_& module) {
 }  // namespace
 
 void BindPipelining(py::module_& module) {
-  py::enum_<Mode>(module, "Mode", "Whether a picture waits for its own mask.")
+  py::native_enum<Mode>(module, "Mode", "enum.Enum", "Whether a picture waits for its own mask.")
       .value("SYNCED", Mode::kSynced)
-      .value("LOW_LATENCY", Mode::kLowLatency);
+      .value("LOW_LATENCY", Mode::kLowLatency)
+      .finalize();
   BindFacts(module);
   py::class_<PyPipeline>(module, "Pipeline", "Capture, inference and rendering on threads of the core's own.")
       .def(py::init([](const std::string& model, int threads, const std::string& contract,
@@ -181,8 +182,8 @@ void BindPipelining(py::module_& module) {
              options.drop_oldest = drop_oldest;
              options.max_mask_age = max_mask_age;
              options.output = output;
-             py::gil_scoped_release release;
              auto made = std::make_unique<PyPipeline>();
+             py::gil_scoped_release release;
              made->pipeline =
                  Unwrap(Pipeline::Create(Unwrap(Segmenter::FromFile(model, segmenter)), refiner, compositor, options));
              return made;

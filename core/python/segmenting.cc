@@ -76,10 +76,11 @@ void BindMask(py::module_& module) {
 }
 
 void BindSegmenter(py::module_& module) {
-  py::enum_<Accelerator>(module, "Accelerator", "What runs the network.")
+  py::native_enum<Accelerator>(module, "Accelerator", "enum.Enum", "What runs the network.")
       .value("CPU", Accelerator::kCpu)
       .value("GPU", Accelerator::kGpu)
-      .value("NPU", Accelerator::kNpu);
+      .value("NPU", Accelerator::kNpu)
+      .finalize();
   py::class_<TensorInfo>(module, "TensorInfo")
       .def_readonly("name", &TensorInfo::name)
       .def_readonly("dtype", &TensorInfo::dtype)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,7 +42,11 @@ class CoreRuntime(Runtime):
             raise RuntimeFailure(f"the core runs on the cpu, gpu or npu, not on {options.delegate!r}")
         try:
             self._segmenter = segcore.Segmenter.from_file(
-                str(path), threads=options.threads, accelerator=accelerator, contract=contract.to_toml()
+                str(path),
+                threads=options.threads,
+                accelerator=accelerator,
+                litert_library=_litert_library(),
+                contract=contract.to_toml(),
             )
         except segcore.Error as error:
             raise RuntimeFailure(str(error)) from None
@@ -97,6 +102,14 @@ class CoreRuntime(Runtime):
 
     def deactivate(self) -> None:
         self.__dict__.pop("_segmenter", None)
+
+
+def _litert_library() -> str:
+    """The library of the ``ai-edge-litert`` that this environment has, so that ``core`` and ``tflite`` run the same
+    release; empty where the core is left to look for one itself."""
+    spec = importlib.util.find_spec("ai_edge_litert")
+    places = spec.submodule_search_locations or () if spec else ()
+    return next((str(library) for place in places for library in Path(place).glob("libLiteRt.*")), "")
 
 
 def _version() -> str:
