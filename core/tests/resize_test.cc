@@ -114,6 +114,16 @@ TEST(Resize, WhiteStaysWhiteAndTheSameSizeIsTheSamePicture) {
   });
 }
 
+TEST(Resize, ASecondPictureOfTheSameSizeKeepsNothingOfTheFirst) {
+  for (const Size to : {Size{7, 5}, Size{50, 60}, Size{50, 5}, Size{7, 60}}) {
+    Resampler resampler;
+    for (const unsigned seed : {1, 2}) {
+      const Picture in = Noise({20, 31}, 1, seed);
+      EXPECT_EQ(Resize(resampler, in, to).bytes, Expected(in, to).bytes) << Text(to);
+    }
+  }
+}
+
 TEST(Resize, OneResamplerServesOneSizeAfterAnother) {
   Resampler resampler;
   for (const Size to : {Size{7, 5}, Size{50, 60}, Size{7, 5}, Size{20, 60}}) {
