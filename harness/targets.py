@@ -19,10 +19,10 @@ from harness.errors import HarnessError, InvalidError
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+-]+")
 _COMMON = ("tomli>=2",)
-# What a released package needs besides itself and does not say: it was built before NumPy 2.
-_COMPANIONS = {"tflite-runtime": ("numpy<2", "opencv-python<4.12")}
+# tflite-runtime was built before NumPy 2 and does not say so; mediapipe brings an OpenCV of its own.
+_COMPANIONS = {"tflite-runtime": ("numpy<2", "opencv-python<4.12"), "mediapipe": ()}
 _DEFAULT_COMPANIONS = ("numpy", "opencv-python")
-_PYTHON = {"tflite-runtime": "3.11"}
+_PYTHON = {"tflite-runtime": "3.11", "mediapipe": "3.11"}
 
 
 def check(target: str | None) -> None:
