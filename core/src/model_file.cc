@@ -111,7 +111,7 @@ TensorInfo Describe(const Table& tensor) {
 bool SameTensors(const Tables& bindings, const Numbers<std::int32_t>& tensors) {
   if (bindings.size() != tensors.size()) return false;
   for (std::size_t binding = 0; binding < bindings.size(); ++binding) {
-    if (!bindings[binding].Has(binding_field::kName)) return false;
+    if (bindings[binding].Bytes(binding_field::kName).data() == nullptr) return false;
     const auto named = bindings[binding].Number<std::int32_t>(binding_field::kTensor, 0);
     bool found = false;
     for (std::size_t index = 0; index < tensors.size(); ++index) found = found || tensors[index] == named;
@@ -328,7 +328,8 @@ Status Reader::CheckSignatures() {
   for (std::size_t index = 0; index < signatures.size(); ++index) {
     const auto graph = signatures[index].Number<std::uint32_t>(signature_field::kSubgraph, 0);
     if (graph >= graphs_.size()) return Damaged(Numbered("signature", index) + " names a graph that is not there");
-    const bool fits = SameTensors(signatures[index].Children(signature_field::kInputs),
+    const bool fits = signatures[index].Bytes(signature_field::kKey).data() != nullptr &&
+                      SameTensors(signatures[index].Children(signature_field::kInputs),
                                   graphs_[graph].Vector<std::int32_t>(graph_field::kInputs)) &&
                       SameTensors(signatures[index].Children(signature_field::kOutputs),
                                   graphs_[graph].Vector<std::int32_t>(graph_field::kOutputs));

@@ -17,9 +17,15 @@ namespace segcore::litert {
 
 #if defined(SEGCORE_LITERT_LINKED)
 
+Places PlacesOfProcess() { return {}; }
+
 Expected<const Library*> Load(const std::string& path) {
-  if (!path.empty()) {
-    return Status(Code::kUnsupported, "LiteRT is linked into this build; no other can be loaded: " + path);
+  return Load(Places{path, "the option litert_library", "", {}});
+}
+
+Expected<const Library*> Load(const Places& places) {
+  if (!places.named.empty()) {
+    return Status(Code::kUnsupported, "LiteRT is linked into this build; no other can be loaded: " + places.named);
   }
   static const Library library{{
 #define SEGCORE_LITERT_LINK(name) &LiteRt##name,
@@ -60,9 +66,10 @@ bool IsFile(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
+/// Absolute, without following links: what lies beside a linked library is what counts.
 std::string Absolute(const fs::path& path) {
   std::error_code error;
-  const fs::path result = fs::weakly_canonical(path, error);
+  const fs::path result = fs::absolute(path, error).lexically_normal();
   return error ? path.string() : result.string();
 }
 
@@ -90,7 +97,6 @@ bool LookInEnvironment(const fs::path& prefix, Search* search) {
 
 /// Looks into every folder above `file`: the site-packages it lies in, or an environment, or the .venv of a checkout.
 bool LookAbove(const std::string& file, Search* search) {
-  if (file.empty()) return false;
   search->looked.push_back("the folders above " + file +
                            " (ai_edge_litert, lib/python3*/site-packages, .venv/lib/python3*/site-packages)");
   for (fs::path folder = fs::path(file).parent_path(); !folder.empty(); folder = folder.parent_path()) {
@@ -106,7 +112,7 @@ bool LookAbove(const std::string& file, Search* search) {
 /// The program or extension module that this code is part of; empty where it is not told.
 std::string ThisObject() {
   Dl_info info;
-  if (dladdr(reinterpret_cast<const void*>(&Load), &info) == 0 || info.dli_fname == nullptr) return "";
+  if (dladdr(reinterpret_cast<const void*>(&PlacesOfProcess), &info) == 0 || info.dli_fname == nullptr) return "";
   const std::string path = Absolute(info.dli_fname);
   return IsFile(path) ? path : "";
 }
@@ -118,21 +124,17 @@ std::string ThisProgram() {
   return error ? "" : path.string();
 }
 
-/// The first library in the order of docs/litert.md.
-Search Find() {
+Search Find(const Places& places) {
   Search search;
-  const char* named = std::getenv(kVariable);
-  search.looked.push_back(std::string(kVariable) + (named == nullptr ? " (not set)" : " (empty)"));
-  const char* environment = std::getenv("VIRTUAL_ENV");
-  if (environment == nullptr || *environment == '\0') {
+  if (places.environment.empty()) {
     search.looked.push_back("VIRTUAL_ENV (not set)");
   } else {
-    search.looked.push_back("VIRTUAL_ENV: " + (fs::path(environment) / "lib/python3*/site-packages").string());
-    if (LookInEnvironment(environment, &search)) return search;
+    search.looked.push_back("VIRTUAL_ENV: " + (fs::path(places.environment) / "lib/python3*/site-packages").string());
+    if (LookInEnvironment(places.environment, &search)) return search;
   }
-  const std::string object = ThisObject(), program = ThisProgram();
-  if (LookAbove(object, &search)) return search;
-  if (program != object && LookAbove(program, &search)) return search;
+  for (const std::string& program : places.programs) {
+    if (LookAbove(program, &search)) return search;
+  }
   return search;
 }
 
@@ -153,8 +155,8 @@ std::string Release(const fs::path& library) {
 
 Status TooOld(const std::string& path, const std::string& release) {
   return Status(Code::kUnsupported, path + ": LiteRT " + release +
-                                        " has another interface; 2.2.0 or later is needed: "
-                                        "`pip install 'ai-edge-litert>=2.2'`");
+                                        " is too old, its interface was another one; "
+                                        "2.2.0 or later is needed: `pip install 'ai-edge-litert>=2.2'`");
 }
 
 Status CheckRelease(const std::string& path, const std::string& release) {
@@ -166,27 +168,27 @@ Status CheckRelease(const std::string& path, const std::string& release) {
 }
 
 template <typename Function>
-bool Resolve(void* handle, const char* name, Function* function, std::string* missing) {
+void Resolve(void* handle, const char* name, Function* function, std::string* missing) {
   *function = reinterpret_cast<Function>(dlsym(handle, name));
   if (*function == nullptr) *missing += std::string(missing->empty() ? "" : ", ") + name;
-  return *function != nullptr;
 }
 
 /// Loads the library at `path`, or by that name from the system's places.
 Expected<Library> Open(const std::string& path) {
+  const bool is_path = path.find('/') != std::string::npos;
   Library library;
   library.path = path;
-  if (path.find('/') != std::string::npos) {
+  if (is_path) {
     library.version = Release(path);
     SEGCORE_RETURN_IF_ERROR(CheckRelease(path, library.version));
   }
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* reason = dlerror();
-    return Status(Code::kUnsupported, "cannot load LiteRT: " + std::string(reason == nullptr ? path : reason));
+    return Status(is_path ? Code::kUnsupported : Code::kNotFound,
+                  "cannot load LiteRT: " + std::string(reason == nullptr ? path : reason));
   }
-  void* function = dlsym(handle, kNewFunction);
-  if (function == nullptr && dlsym(handle, "LiteRtCreateEnvironment") != nullptr) {
+  if (dlsym(handle, kNewFunction) == nullptr && dlsym(handle, "LiteRtCreateEnvironment") != nullptr) {
     return TooOld(path, "before 2.2 (it has no " + std::string(kNewFunction) + ")");
   }
   std::string missing;
@@ -196,10 +198,11 @@ Expected<Library> Open(const std::string& path) {
   if (!missing.empty()) {
     return Status(Code::kUnsupported, path + ": not a LiteRT library that this version knows; it lacks " + missing);
   }
+  // A library that the system found tells its path only now.
   Dl_info info;
-  if (dladdr(reinterpret_cast<const void*>(library.api.CreateEnvironment), &info) != 0 && info.dli_fname != nullptr) {
+  if (!is_path && dladdr(reinterpret_cast<const void*>(library.api.CreateEnvironment), &info) != 0) {
     library.path = Absolute(info.dli_fname);
-    if (library.version.empty()) library.version = Release(library.path);
+    library.version = Release(library.path);
     SEGCORE_RETURN_IF_ERROR(CheckRelease(library.path, library.version));
   }
   return library;
@@ -219,31 +222,37 @@ Expected<const Library*> OpenOnce(const std::string& path) {
   return &entry->second;
 }
 
-Expected<const Library*> OpenNamed(const std::string& path, const char* by) {
-  if (!IsFile(path)) {
-    return Status(Code::kNotFound, path + ": no such library, named by " + by + "; " + kMend);
-  }
-  return OpenOnce(Absolute(path));
-}
-
 }  // namespace
 
+Places PlacesOfProcess() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  Places places{variable(kVariable), kVariable, variable("VIRTUAL_ENV"), {}};
+  const std::string object = ThisObject(), program = ThisProgram();
+  if (!object.empty()) places.programs.push_back(object);
+  if (!program.empty() && program != object) places.programs.push_back(program);
+  return places;
+}
+
 Expected<const Library*> Load(const std::string& path) {
-  if (!path.empty()) return OpenNamed(path, "the option litert_library");
-  if (const char* named = std::getenv(kVariable); named != nullptr && *named != '\0') {
-    return OpenNamed(named, kVariable);
+  return Load(path.empty() ? PlacesOfProcess() : Places{path, "the option litert_library", "", {}});
+}
+
+Expected<const Library*> Load(const Places& places) {
+  if (!places.named.empty()) {
+    if (IsFile(places.named)) return OpenOnce(Absolute(places.named));
+    return Status(Code::kNotFound, places.named + ": no such library, named by " + places.named_by + "; " + kMend);
   }
-  Search search = Find();
+  Search search = Find(places);
   if (!search.found.empty()) return OpenOnce(Absolute(search.found));
-  std::string reasons;
   for (const char* name : kNames) {
     Expected<const Library*> library = OpenOnce(name);
-    if (library.ok()) return library;
-    search.looked.push_back(std::string("the system's libraries: ") + library.status().message());
+    if (library.ok() || library.status().code() != Code::kNotFound) return library;
+    search.looked.push_back("the system's libraries: " + library.status().message());
   }
-  std::string message = "LiteRT was not found; ";
-  message += kMend;
-  message += ". Looked in:";
+  std::string message = std::string("LiteRT was not found; ") + kMend + ". Looked in:\n  " + kVariable + " (not set)";
   for (const std::string& place : search.looked) message += "\n  " + place;
   return Status(Code::kNotFound, message);
 }
