@@ -31,6 +31,8 @@ namespace {
 
 /// A frame that owns its pixels.
 struct Picture {
+  Picture() = default;
+  Picture(Picture&&) = default;  // a copy's views would point at the original's pixels
   std::vector<std::uint8_t> pixels, chroma;
   ImageView image;
   Orientation orientation;
@@ -75,9 +77,9 @@ Picture Portrait(int index, Size size = kSize, PixelFormat format = PixelFormat:
   return picture;
 }
 
-std::vector<Picture> Portraits(int count) {
+std::vector<Picture> Portraits(int count, int first = 0) {
   std::vector<Picture> portraits;
-  for (int index = 0; index < count; ++index) portraits.push_back(Portrait(index));
+  for (int index = 0; index < count; ++index) portraits.push_back(Portrait(first + index));
   return portraits;
 }
 
@@ -598,6 +600,7 @@ TEST_P(PipelineInBothModes, AnErrorOfTheSourceReachesWaitOnce) {
   EXPECT_EQ(status.message(), "the camera is unplugged");
   EXPECT_TRUE(pipeline->Wait().ok());
   EXPECT_TRUE(pipeline->Stop().ok());
+  EXPECT_EQ(pipeline->Push(frames[0].captured()).code(), Code::kCancelled);
   ExpectEveryFrameAccountedFor(*pipeline, GetParam(), screen.shown().size());
 }
 
@@ -813,30 +816,36 @@ TEST_P(PipelineInBothModes, StopReleasesAPushThatWaitsAndAWait) {
   ExpectEveryFrameAccountedFor(*pipeline, GetParam(), screen.shown().size());
 }
 
-TEST_P(PipelineInBothModes, IsDestroyedWhileRunningAndLetsGoOfSourceAndSink) {
+TEST_P(PipelineInBothModes, LetsGoOfSourceAndSinkWhenStoppedOrDestroyed) {
   const std::vector<Picture> frames = Portraits(3);
   auto pipeline = Make(Options(GetParam(), true));
-  auto shown = std::make_shared<std::atomic<int>>(0);
-  auto given = std::make_shared<std::size_t>(0);
-  const auto source = [&frames, given](Captured* captured) -> Expected<bool> {
-    *captured = frames[(*given)++ % frames.size()].captured();
-    return true;
-  };
-  const auto sink = [shown](const Presented&) { return ++*shown, Status(); };
-  ASSERT_TRUE(pipeline->Start(source, sink).ok());
-  Until([&] { return *shown >= 3; });
-  EXPECT_EQ(shown.use_count(), 3);
-  pipeline.reset();
-  EXPECT_EQ(shown.use_count(), 2);
-  EXPECT_EQ(given.use_count(), 2);
+  for (const bool stopped : {true, false}) {
+    const auto shown = std::make_shared<std::atomic<int>>(0);
+    const auto given = std::make_shared<std::size_t>(0);
+    Pipeline::Source source = [&frames, given](Captured* captured) -> Expected<bool> {
+      *captured = frames[(*given)++ % frames.size()].captured();
+      return true;
+    };
+    Pipeline::Sink sink = [shown](const Presented&) { return ++*shown, Status(); };
+    ASSERT_TRUE(pipeline->Start(std::move(source), std::move(sink)).ok());
+    Until([&] { return *shown >= 3; });
+    EXPECT_EQ(shown.use_count(), 2);
+    if (stopped) {
+      EXPECT_TRUE(pipeline->Stop().ok());
+    } else {
+      pipeline.reset();
+    }
+    EXPECT_EQ(shown.use_count(), 1);
+    EXPECT_EQ(given.use_count(), 1);
+  }
 }
 
 TEST_P(PipelineInBothModes, StartsAnewAfterStop) {
-  const std::vector<Picture> frames = Portraits(5);
   const bool synced = GetParam() == Mode::kSynced;
   const RefinerOptions refiner{synced, false};
   const auto pipeline = Make(Options(GetParam(), false), refiner);
-  for (int run = 0; run < 3; ++run) {
+  for (std::size_t run = 0; run < 3; ++run) {
+    const std::vector<Picture> frames = Portraits(5, static_cast<int>(run));
     Screen screen;
     ASSERT_TRUE(pipeline->Start(Each(frames), screen.sink()).ok());
     ASSERT_TRUE(pipeline->Wait().ok());
@@ -907,9 +916,10 @@ TEST_P(PipelineInBothModes, TakesFramesOfSeveralThreadsEachInItsOrder) {
   constexpr int kThreads = 3, kEach = 12;
   CompositorOptions nothing;
   nothing.background = Background::kNone;
-  const auto pipeline = Make(Options(GetParam(), false), kPlain, nothing);
+  const auto pipeline = Make(Options(GetParam(), false, 1), kPlain, nothing);
   Screen screen;
-  ASSERT_TRUE(pipeline->Start(nullptr, screen.sink()).ok());
+  Gate gate;
+  ASSERT_TRUE(pipeline->Start(nullptr, Behind(&gate, screen.sink())).ok());
   std::vector<std::thread> cameras;
   for (int camera = 0; camera < kThreads; ++camera) {
     cameras.emplace_back([&, camera] {
@@ -921,6 +931,9 @@ TEST_P(PipelineInBothModes, TakesFramesOfSeveralThreadsEachInItsOrder) {
       }
     });
   }
+  const std::uint64_t full = GetParam() == Mode::kSynced ? 4 : 2;
+  Until([&] { return pipeline->counters().captured == full; });
+  gate.Open();
   for (std::thread& camera : cameras) camera.join();
   ASSERT_TRUE(pipeline->Wait().ok());
   std::array<int, kThreads> next{};
