@@ -50,14 +50,11 @@ class Player {
 
   const Source& source() const { return *source_; }
 
-  Expected<bool> Next(Captured* captured) {
+  bool Next(Captured* captured) {
     if (frames_ != 0 && captured_ == frames_) return false;
-    Expected<bool> read = source_->Read(&picture_);
-    if (read.ok() && !*read && loop_ && source_->Rewind()) read = source_->Read(&picture_);
-    if (!read.ok() || !*read) return read;
-    if (picture_.empty() || picture_.type() != CV_8UC3) {
-      return Status(Code::kRuntime, source_->name() + ": it gave a damaged picture");
-    }
+    const Expected<bool> read = Read();
+    if (!read.ok()) broke_off_ = read.status();
+    if (!read.ok() || !read.value()) return false;
     const std::int64_t now = bundle::Now();
     if (first_ns_ == 0) first_ns_ = now;
     if (!WaitUntil(Due(captured_), now)) return false;
@@ -66,6 +63,10 @@ class Player {
     ++captured_;
     return true;
   }
+
+  /// Why the source broke off, if it did: to the pipeline that is an end, so that what was captured is drawn. Read it
+  /// when the pipeline has ended.
+  Status broke_off() const { return broke_off_; }
 
   /// Ends a wait for the next frame; Next() gives none any more.
   void Stop() {
@@ -85,6 +86,17 @@ class Player {
   bool has_rate() const { return interval_ns_ > 0; }
 
  private:
+  Expected<bool> Read() {
+    try {
+      Expected<bool> read = source_->Read(&picture_);
+      if (read.ok() && !*read && loop_ && source_->Rewind()) read = source_->Read(&picture_);
+      if (!read.ok() || !*read || (!picture_.empty() && picture_.type() == CV_8UC3)) return read;
+    } catch (const cv::Exception& error) {
+      return Status(Code::kRuntime, source_->name() + ": " + error.err);
+    }
+    return Status(Code::kRuntime, source_->name() + ": it gave a damaged picture");
+  }
+
   bool WaitUntil(std::int64_t due_ns, std::int64_t now_ns) {
     std::unique_lock<std::mutex> lock(mutex_);
     changed_.wait_for(lock, std::chrono::nanoseconds(has_rate() ? due_ns - now_ns : 0), [&] { return stopped_; });
@@ -96,6 +108,7 @@ class Player {
   const bool loop_;
   const std::uint64_t frames_;
   cv::Mat picture_;
+  Status broke_off_;
   std::uint64_t captured_ = 0;
   std::atomic<std::int64_t> first_ns_{0};
   std::mutex mutex_;
@@ -160,7 +173,9 @@ class Application {
     Result result;
     result.ended = Loop();
     running_->Stop();
-    if (result.ended.ok()) result.ended = running_->mailbox.status();
+    for (const Status& status : {running_->mailbox.status(), player_.broke_off()}) {
+      if (result.ended.ok()) result.ended = status;
+    }
     AddCounters();
     totals_.dropped = totals_.captured - totals_.presented;
     if (Status kept = Keep(result.ended); result.ended.ok()) result.ended = kept;
@@ -188,7 +203,10 @@ class Application {
     SegmenterOptions options = settings_.segmenter;
     options.contract = model_.contract;
     const std::int64_t start = bundle::Now();
-    SEGCORE_ASSIGN_OR_RETURN(auto segmenter, Segmenter::FromMemory(model_.data.data(), model_.data.size(), options));
+    auto loading = Segmenter::FromMemory(model_.data.data(), model_.data.size(), options);
+    // What is missing is the library: no other command line mends that.
+    if (loading.status().code() == Code::kNotFound) return Status(Code::kUnsupported, loading.status().message());
+    SEGCORE_ASSIGN_OR_RETURN(auto segmenter, std::move(loading));
     const std::int64_t loaded = bundle::Now();
     // The first inference takes longer than all others: a black frame has it before the first picture.
     const cv::Mat black =

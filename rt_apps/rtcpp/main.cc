@@ -112,7 +112,8 @@ Expected<std::unique_ptr<Source>> OpenSource(const Arguments& arguments) {
   if (arguments.Has("camera") + arguments.Has("video") + arguments.Has("suite") != 1) {
     return Usage("name one source: --camera N, --video FILE or --suite MOTION_SUITE");
   }
-  SEGCORE_ASSIGN_OR_RETURN(const double rate, arguments.Number("fps", 0, 0, 1000));
+  SEGCORE_ASSIGN_OR_RETURN(const double fps, arguments.Number("fps", 0, 0, 1000));
+  const std::optional<double> rate = arguments.Has("fps") ? std::optional(fps) : std::nullopt;
   SEGCORE_ASSIGN_OR_RETURN(const std::string rotation, arguments.Choice("rotation", {"0", "90", "180", "270"}));
   SEGCORE_ASSIGN_OR_RETURN(const int camera, arguments.Integer("camera", 0, 0, 1000));
   Expected<std::unique_ptr<Source>> source = arguments.Has("camera")  ? OpenCamera(camera, rate)

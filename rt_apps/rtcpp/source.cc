@@ -157,7 +157,7 @@ class Turned : public Source {
 
 }  // namespace
 
-Expected<std::unique_ptr<Source>> OpenCamera(int index, double rate) {
+Expected<std::unique_ptr<Source>> OpenCamera(int index, std::optional<double> rate) {
   cv::VideoCapture capture;
   try {
     capture.open(index);
@@ -167,11 +167,11 @@ Expected<std::unique_ptr<Source>> OpenCamera(int index, double rate) {
     return Unusable("camera " + std::to_string(index) +
                     ": there is none, or another program has it; play a file with --video or --suite");
   }
-  if (rate > 0) capture.set(cv::CAP_PROP_FPS, rate);
+  if (rate.value_or(0) > 0) capture.set(cv::CAP_PROP_FPS, *rate);
   return std::unique_ptr<Source>(std::make_unique<Camera>(index, std::move(capture)));
 }
 
-Expected<std::unique_ptr<Source>> OpenVideo(const std::string& path, double rate) {
+Expected<std::unique_ptr<Source>> OpenVideo(const std::string& path, std::optional<double> rate) {
   if (Expected<std::string> hash = bundle::HashFile(path); !hash.ok()) return hash.status();
   cv::VideoCapture capture;
   cv::Mat first;
@@ -183,17 +183,18 @@ Expected<std::unique_ptr<Source>> OpenVideo(const std::string& path, double rate
     return Unusable(path + ": not a video, damaged, or of a kind that OpenCV was built without");
   }
   const double told = capture.get(cv::CAP_PROP_FPS);
-  if (rate <= 0) rate = told > 0 && told <= kMaxRate ? told : kUsualRate;
-  return std::unique_ptr<Source>(std::make_unique<Video>(path, rate, std::move(capture), std::move(first)));
+  const double own = told > 0 && told <= kMaxRate ? told : kUsualRate;
+  return std::unique_ptr<Source>(
+      std::make_unique<Video>(path, rate.value_or(0) > 0 ? *rate : own, std::move(capture), std::move(first)));
 }
 
-Expected<std::unique_ptr<Source>> OpenSuite(const std::string& path, double rate) {
+Expected<std::unique_ptr<Source>> OpenSuite(const std::string& path, std::optional<double> rate) {
   SEGCORE_ASSIGN_OR_RETURN(bundle::Suite suite, bundle::Suite::Load(path));
-  if (rate <= 0) rate = suite.fps();
-  if (rate <= 0) {
+  const double own = suite.fps();
+  if (!rate && own <= 0) {
     return Unusable(path + ": not a motion suite: it has no rate; give one with --fps, or --suite another");
   }
-  return std::unique_ptr<Source>(std::make_unique<MotionSuite>(std::move(suite), rate));
+  return std::unique_ptr<Source>(std::make_unique<MotionSuite>(std::move(suite), rate.value_or(0) > 0 ? *rate : own));
 }
 
 std::unique_ptr<Source> Turn(std::unique_ptr<Source> source, int rotation, bool mirror) {

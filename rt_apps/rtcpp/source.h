@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <opencv2/core.hpp>
+#include <optional>
 #include <string>
 
 #include "bundle/json.h"
@@ -22,7 +23,7 @@ class Source {
 
   /// `camera:<index>`, `video:<name>` or `suite:<id>`.
   virtual std::string name() const = 0;
-  /// Frames per second at which a file is played; 0 for a camera, which has a pace of its own.
+  /// Frames per second at which a file is played; 0 where there is none: a camera has a pace of its own.
   virtual double rate() const = 0;
   /// The `suite` part of run.json.
   virtual Expected<bundle::Json> SuiteFacts() const = 0;
@@ -33,14 +34,16 @@ class Source {
   virtual bool Rewind() = 0;
 };
 
-/// A camera of the system; `rate` is asked of it, 0 leaves it as it is.
-Expected<std::unique_ptr<Source>> OpenCamera(int index, double rate);
+// `rate` is what the user asks for; 0: as fast as frames can be drawn; none: the source's own.
 
-/// A video file that OpenCV can decode; `rate` 0: its own.
-Expected<std::unique_ptr<Source>> OpenVideo(const std::string& path, double rate);
+/// A camera of the system, which is asked for the rate.
+Expected<std::unique_ptr<Source>> OpenCamera(int index, std::optional<double> rate);
+
+/// A video file that OpenCV can decode.
+Expected<std::unique_ptr<Source>> OpenVideo(const std::string& path, std::optional<double> rate);
 
 /// A packed motion suite, played like a camera of its rate; any other packed suite where a rate is given.
-Expected<std::unique_ptr<Source>> OpenSuite(const std::string& path, double rate);
+Expected<std::unique_ptr<Source>> OpenSuite(const std::string& path, std::optional<double> rate);
 
 /// Another source, turned clockwise by 0, 90, 180 or 270 degrees, then flipped left to right if `mirror`.
 std::unique_ptr<Source> Turn(std::unique_ptr<Source> source, int rotation, bool mirror);
