@@ -32,7 +32,7 @@ namespace tensor_field {
 constexpr int kShape = 0, kType = 1, kBuffer = 2, kName = 3, kQuantization = 4, kVariable = 5, kSparsity = 6;
 }
 namespace quantization_field {
-constexpr int kScale = 2, kZeroPoint = 3, kDetails = 5, kDimension = 6;
+constexpr int kScale = 2, kZeroPoint = 3, kDimension = 6;
 }
 namespace buffer_field {
 constexpr int kData = 0, kOffset = 1, kSize = 2;
