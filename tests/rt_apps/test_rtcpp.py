@@ -326,7 +326,7 @@ class Screen:
         self.folder = folder
         read, write = os.pipe()
         self._server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"],
+            ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", "800x600x24"],
             pass_fds=[write],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
