@@ -53,14 +53,14 @@ bench-core: $(READY) ## measure the core's stages against OpenCV, MediaPipe and 
 	$(BIN)/python benchmarks/flicker.py $(ARGS)
 
 lint: $(READY) ## check format, style, types and dependencies
-	$(BIN)/clang-format --style=file:core/.clang-format --dry-run -Werror $(CXX_SOURCES)
+	@echo clang-format --dry-run; $(BIN)/clang-format --style=file:core/.clang-format --dry-run -Werror $(CXX_SOURCES)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy harness models_src rt_apps
 	$(BIN)/deptry .
 
 format: $(READY) ## format the sources
-	$(BIN)/clang-format --style=file:core/.clang-format -i $(CXX_SOURCES)
+	@$(BIN)/clang-format --style=file:core/.clang-format -i $(CXX_SOURCES)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
