@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,3 +40,341 @@ def percentile(samples: np.ndarray, p: float) -> float | None:
     if n < smallest_n(p):
         return None
     return float(np.quantile(samples, p, method="inverted_cdf"))
+
+
+def percentile_interval(samples: np.ndarray, p: float, confidence: float = 0.95) -> tuple[float, float] | None:
+    """Distribution-free confidence interval of a percentile, between two order statistics.
+
+    The ranks l and u are the closest with ``P[Bin(n, p) < l] ≤ α/2`` and ``P[Bin(n, p) ≥ u] ≤ α/2``, where α is
+    1 − confidence: W. J. Conover, *Practical Nonparametric Statistics*, 3rd ed. 1999, section 3.2; G. J. Hahn,
+    W. Q. Meeker, *Statistical Intervals*, 1991, section 5.2. It holds for independent samples; frames that are slow
+    together make it too narrow.
+
+    Args:
+        samples: any order; shape (n,).
+        p: the percentile as a share, 0 < p < 1.
+        confidence: 0 < confidence < 1; what the interval holds at least.
+
+    Returns:
+        Its ends, both of them samples; None where so few samples have no such ranks.
+    """
+    from scipy.stats import binom
+
+    n, alpha = len(samples), 1 - confidence
+    low, high = int(binom.ppf(alpha / 2, n, p)), int(binom.isf(alpha / 2, n, p)) + 1
+    if low < 1 or high > n:
+        return None
+    ordered = np.sort(samples)
+    return float(ordered[low - 1]), float(ordered[high - 1])
+
+
+# --- one against another -------------------------------------------------------------------------
+
+RESTARTS = 5
+"""Process starts that a comparison should have; from :data:`MIN_RESTARTS` on there is one.
+
+Where a process happens to lie in memory makes it faster or slower for as long as it lives, so a start is one draw of
+that luck, however many frames it times. ``benchmarks/coverage.py`` shows what three draws are worth: intervals cover,
+but are 2.6 times as wide as from five; and of a process that is either fast or slow, with nothing in between, three
+are all alike one time in four, which no interval can know.
+"""
+MIN_RESTARTS = 2
+
+Pairs = np.ndarray | Sequence[Sequence[float]]
+"""The blocks of one restart in time order, A's time and B's in each row."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How many times as long B takes as A: 1.05 is 5 % slower. Made by :func:`effect`."""
+
+    estimate: float
+    low: float
+    """Ends of the confidence interval; in logarithms it is symmetric about the estimate."""
+    high: float
+    confidence: float
+    restarts: int
+    pairs: int
+    """Pairs of blocks, over all restarts."""
+    restart_error: float
+    """Standard error of ``log(estimate)``, seen in how far the restarts differ."""
+    block_error: float
+    """The same, seen in how far the blocks inside each restart differ."""
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of "B takes as long as A": at most α where the 1 − α interval leaves out 1."""
+        return min(1.0, 2 * self._p_beyond(abs(math.log(self.estimate))))
+
+    def p_slower(self, threshold: float = 0.0) -> float:
+        """One-sided p-value of "B is slower by no more than ``threshold``".
+
+        At most ``(1 − confidence) / 2`` where the whole interval lies beyond the threshold, never otherwise.
+
+        Args:
+            threshold: a share of A's time, above −1; 0.02 is 2 %.
+        """
+        return self._p_beyond(math.log(self.estimate / (1 + threshold)))
+
+    def smallest_detectable(self, gate: float = 0.0, power: float = 0.95) -> float:
+        """The smallest slowdown that would put the whole interval beyond the gate in that share of comparisons.
+
+        Power of a one-sided t test by the noncentral t distribution (J. Cohen, *Statistical Power Analysis for the
+        Behavioral Sciences*, 2nd ed. 1988). Few restarts know their own spread badly, so it enters as the value that is
+        too low as often as too high: divided by its median, √(median of χ²/df).
+
+        Args:
+            gate: the accepted slowdown, a share of A's time.
+            power: 0 < power < 1.
+
+        Returns:
+            A share of A's time, at least ``gate``.
+        """
+        from scipy.stats import chi2
+
+        df = self.restarts - 1
+        error = max(self.restart_error / math.sqrt(chi2.median(df) / df), self.block_error)
+        return (1 + gate) * math.exp(_errors_to_detect(df, self.confidence, power) * error) - 1
+
+    def _p_beyond(self, distance: float) -> float:
+        """One-sided p-value of an estimate that lies so far, in logarithms, beyond a hypothesis."""
+        from scipy.stats import norm, t
+
+        by_restarts = t.sf(_in_errors(distance, self.restart_error), self.restarts - 1)
+        return float(max(by_restarts, norm.sf(_in_errors(distance, self.block_error))))
+
+
+def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int = 2000, seed: int = 0) -> Effect | None:
+    """How many times as long B takes as A, from blocks timed in the order A B B A A B B A …
+
+    A restart's figure is the median of the log ratios of its pairs, the estimate is the mean over restarts. Everything
+    within a pair's reach (drift, a neighbour's load) hits both sides of a ratio; what drift is left adds to the pairs
+    that began with A what it takes from the others, and of an odd number of pairs the first and the last count half.
+
+    Two intervals are drawn about the estimate, and the wider counts:
+
+    - of Student's t, from the spread of the restarts. It assumes nothing of what is inside a restart: correlation,
+      drift and outliers there all show in how far restarts differ. It is the between-cluster part of a hierarchical
+      bootstrap in closed form: resampling three restarts with replacement loses a third of their variance and has
+      normal tails (A. C. Davison, D. V. Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8; measured
+      by ``benchmarks/coverage.py``, where it covers 80 % instead of 95 %);
+    - normal, from a circular block bootstrap of the pairs inside each restart, in blocks of whole A B B A squares
+      (H. R. Künsch, Annals of Statistics 17, 1989; D. N. Politis, J. P. Romano, *A circular block-resampling procedure
+      for stationary data*, 1992). Restarts that agree by luck promise no more than their own blocks can hold.
+
+    Args:
+        restarts: for each start of the two processes its pairs in time order, shape (pairs, 2): a block's time on A and
+            on the B beside it, the same unit, > 0. Starts without a pair count for nothing.
+        confidence: 0 < confidence < 1.
+        resamples: of the bootstrap.
+        seed: of the bootstrap; the same pairs and seed give the same figures.
+
+    Returns:
+        None where fewer than two restarts have a pair: one start says nothing of the next.
+
+    Raises:
+        ValueError: an array has another shape, or a time is not a finite positive number.
+    """
+    ratios = [np.diff(np.log(_checked(pairs)))[:, 0] for pairs in restarts if len(pairs)]
+    count = len(ratios)
+    if count < MIN_RESTARTS:
+        return None
+    from scipy.stats import norm, t
+
+    generator = np.random.default_rng(seed)
+    centres = np.array([_centre(x) for x in ratios])
+    restart_error = float(centres.std(ddof=1)) / math.sqrt(count)
+    within = [_centre(_block_resamples(x, resamples, generator)).var() for x in ratios]
+    block_error = math.sqrt(sum(within)) / count
+    tail = (1 + confidence) / 2
+    half = max(float(t.ppf(tail, count - 1)) * restart_error, float(norm.ppf(tail)) * block_error)
+    centre = float(centres.mean())
+    return Effect(
+        estimate=math.exp(centre),
+        low=math.exp(centre - half),
+        high=math.exp(centre + half),
+        confidence=confidence,
+        restarts=count,
+        pairs=sum(map(len, ratios)),
+        restart_error=restart_error,
+        block_error=block_error,
+    )
+
+
+def noise(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int = 2000, seed: int = 0) -> Effect | None:
+    """A against itself: the effect of nothing, from the blocks of A that follow each other in A B B A A B B A …
+
+    Its interval is what the machine alone can look like. Both sides are one process, so the luck of a start is not in
+    it: a difference inside the interval cannot be seen, one outside it still has to be told from that luck.
+
+    Args:
+        restarts, confidence, resamples, seed: as :func:`effect`.
+
+    Returns:
+        None where fewer than two restarts have three pairs.
+    """
+    own = [_neighbours(_checked(pairs)[:, 0]) for pairs in restarts if len(pairs)]
+    return effect(own, confidence, resamples, seed)
+
+
+def _checked(pairs: Pairs) -> np.ndarray:
+    """Times, shape (pairs, 2)."""
+    times = np.asarray(pairs, np.float64)
+    if times.ndim != 2 or times.shape[1] != 2:
+        raise ValueError(f"the pairs of a restart have shape (pairs, 2), not {times.shape}")
+    if not (np.isfinite(times) & (times > 0)).all():
+        raise ValueError("a block's time is a finite number above 0")
+    return times
+
+
+def _neighbours(a: np.ndarray) -> np.ndarray:
+    """Blocks of A to pairs that follow each other (second and third, fourth and fifth, …), in alternating order."""
+    beside = a[1 : len(a) - (len(a) + 1) % 2].reshape(-1, 2).copy()
+    beside[1::2] = beside[1::2, ::-1]
+    return beside
+
+
+def _centre(x: np.ndarray) -> np.ndarray:
+    """Median over the last axis, along which the order within pairs alternates; both orders weigh the same."""
+    n = x.shape[-1]
+    if n == 1 or n % 2 == 0:
+        return np.median(x, axis=-1)
+    return (np.median(x[..., 1:], axis=-1) + np.median(x[..., :-1], axis=-1)) / 2
+
+
+def _block_resamples(x: np.ndarray, resamples: int, generator: np.random.Generator) -> np.ndarray:
+    """``(n,)`` to ``(resamples, n)``: blocks that start anywhere and run round the end, about ∛n long and even."""
+    n = len(x)
+    length = 2 * math.ceil(n ** (1 / 3) / 2)
+    starts = generator.integers(0, n, (resamples, math.ceil(n / length), 1))
+    return x[((starts + np.arange(length)) % n).reshape(resamples, -1)[:, :n]]
+
+
+def _in_errors(distance: float, error: float) -> float:
+    """A distance in standard errors, of which there may be none."""
+    if error > 0:
+        return distance / error
+    return math.copysign(math.inf, distance) if distance else 0.0
+
+
+@functools.cache
+def _errors_to_detect(df: int, confidence: float, power: float) -> float:
+    """By how many standard errors the truth must lie beyond a gate for the interval to do so with this probability."""
+    from scipy.optimize import brentq
+    from scipy.stats import nct, t
+
+    critical = float(t.ppf((1 + confidence) / 2, df))
+    upper = critical
+    while nct.sf(critical, df, upper) < power:
+        upper *= 2
+    return float(brentq(lambda errors: nct.sf(critical, df, errors) - power, 0.0, upper))
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """p-values adjusted for being many, step by step from the smallest; in the order given.
+
+    The chance that any true hypothesis among them is rejected stays at α if those with an adjusted p-value of at most α
+    are: S. Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of Statistics 6, 1979.
+
+    Args:
+        p_values: shape (m,), 0 … 1; they may depend on each other in any way.
+
+    Raises:
+        ValueError: one is not between 0 and 1.
+    """
+    p = np.asarray(p_values, np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"p-values lie between 0 and 1: {p}")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return adjusted
+
+
+# --- one over time: flags, nothing is removed ----------------------------------------------------
+
+_BATCHES = 8  # per third: their exact test can reach p = 0.0002
+_DRIFT_P = 0.01
+_DRIFT_CHANGE = 0.01  # a smaller change is of no use to know
+_OUTLIER_Z = 3.5
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How samples changed from their first third to their last. Made by :func:`drift`."""
+
+    change: float
+    """Of the median, as a share of the first third's; above 0: slower."""
+    p_value: float
+
+    @property
+    def flagged(self) -> bool:
+        """It is beyond chance (1 %) and large enough to matter (1 %)."""
+        return self.p_value <= _DRIFT_P and abs(self.change) >= _DRIFT_CHANGE
+
+
+def drift(samples: np.ndarray) -> Drift | None:
+    """The change from the first third to the last.
+
+    Its p-value is that of the rank-sum test (H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18, 1947)
+    between the medians of eight batches of each third: neighbours that are alike count once, and outliers for little.
+
+    Args:
+        samples: in time order, of one uninterrupted stretch; > 0; shape (n,).
+
+    Returns:
+        None for fewer than 24 samples.
+    """
+    third = len(samples) // 3
+    if third < _BATCHES:
+        return None
+    from scipy.stats import mannwhitneyu
+
+    first, last = samples[:third], samples[-third:]
+    batches = ([np.median(part) for part in np.array_split(half, _BATCHES)] for half in (first, last))
+    return Drift(float(np.median(last) / np.median(first)) - 1, float(mannwhitneyu(*batches).pvalue))
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """Samples far from the rest. Made by :func:`outliers`."""
+
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        return self.count / self.total if self.total else 0.0
+
+
+def outliers(samples: np.ndarray) -> Outliers:
+    """Samples whose modified z score ``0.6745 · |x − median| / MAD`` is above 3.5.
+
+    B. Iglewicz, D. C. Hoaglin, *How to Detect and Handle Outliers*, 1993. Where more than half of the samples are equal
+    the median absolute deviation (MAD) is 0, and the mean absolute deviation takes its place, with the factor 1.2533
+    that makes it a standard deviation too.
+
+    Args:
+        samples: any order; shape (n,).
+    """
+    if len(samples) == 0:
+        return Outliers(0, 0)
+    distance = np.abs(samples - np.median(samples))
+    mad, mean = np.median(distance), distance.mean()
+    scale = mad / 0.6745 if mad > 0 else mean * math.sqrt(math.pi / 2)
+    return Outliers(int((distance > _OUTLIER_Z * scale).sum()), len(samples))
+
+
+def ecdf(samples: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Points of the empirical distribution function, thinned evenly in rank; the first and last sample stay.
+
+    Args:
+        samples: any order; shape (n,).
+        points: at most so many, ≥ 2.
+
+    Returns:
+        Values and the share of samples up to each, shape (≤ points,), ascending.
+    """
+    n = len(samples)
+    ranks = np.unique(np.linspace(1, n, min(n, points)).round().astype(int))
+    return np.sort(samples)[ranks - 1], ranks / n if n else np.empty(0)
