@@ -70,7 +70,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class _Layer:
-    """Colours ``(H, W, 3)`` and alpha ``(H, W)`` in 0 … 255, int64, of something that is laid over a picture."""
+    """Colours ``(H, W, 3)`` and alpha ``(H, W)`` in 0 … 255, int32, of something that is laid over a picture."""
 
     colours: np.ndarray
     alpha: np.ndarray
@@ -152,7 +152,7 @@ def _soft(plane: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _background(choice: int, height: int, width: int) -> tuple[np.ndarray, str]:
-    """One of three backgrounds, int64 RGB ``(height, width, 3)``, and where it comes from."""
+    """One of three backgrounds, int32 RGB ``(height, width, 3)``, and where it comes from."""
     if choice == len(BACKGROUNDS):
         return _wall(height, width), "a wall, drawn"
     name, radius = list(BACKGROUNDS.items())[choice]
@@ -165,14 +165,14 @@ def _background(choice: int, height: int, width: int) -> tuple[np.ndarray, str]:
     picture = picture[top : top + height, left : left + width]
     radius = max(1, radius * height // 360)
     soft = np.stack([_soft(plane, radius) for plane in np.moveaxis(picture, 2, 0)], axis=2)
-    return soft.astype(np.int64), case.provenance
+    return soft.astype(np.int32), case.provenance
 
 
 def _wall(height: int, width: int) -> np.ndarray:
     """A plain wall, lit from above on the left."""
     row, column = np.mgrid[:height, :width]
     shadow = (64 * row // height + 48 * column // width)[..., None]
-    return np.array((214, 206, 190)) * (256 - shadow) // 256
+    return (np.array((214, 206, 190)) * (256 - shadow) // 256).astype(np.int32)
 
 
 class Actor:
@@ -191,8 +191,8 @@ class Actor:
         rows = height
         columns = case.width * rows // case.height
         self._scale = rows / case.height
-        self._colours = contract.resize(carry_outwards(image, inside), rows, columns).astype(np.int64)
-        self._alpha = contract.resize(_soft(mask * np.uint8(255), 1), rows, columns).astype(np.int64)
+        self._colours = contract.resize(carry_outwards(image, inside), rows, columns).astype(np.int32)
+        self._alpha = contract.resize(_soft(mask * np.uint8(255), 1), rows, columns).astype(np.int32)
         self._top = height // 16  # the lower end stays below the frame when the person moves up
         self._left = round(centre * width - columns / 2)
         self._sleeve, self._skin = (np.ascontiguousarray(image[patch]) for patch in (cutout.sleeve, cutout.skin))
@@ -229,7 +229,7 @@ class Actor:
         )
         # On the grid from here on: what a machine's sine makes of the angle's last bit is rounded away.
         along = _on_grid(100 * -math.sin(math.radians(angle))), _on_grid(100 * -math.cos(math.radians(angle)) * 0.35)
-        length = math.hypot(*along)
+        length = math.sqrt(along[0] * along[0] + along[1] * along[1])
         along = along[0] / length, along[1] / length
         reach = cutout.forearm * scale
 
@@ -267,12 +267,12 @@ class Actor:
             shade = np.where(deeper, np.clip(inside / radius, 0.0, 1.0), shade)
         origin = bones[0][0]
         h, w = texture.shape[:2]
-        rows = _mirrored(np.floor((row - origin[0]) / self._scale).astype(np.int64), h)
-        columns = _mirrored(np.floor((column - origin[1]) / self._scale).astype(np.int64), w)
-        light = np.floor(256 * (1 - 0.45 * (1 - shade) * (1 - shade))).astype(np.int64)
+        rows = _mirrored(np.floor((row - origin[0]) / self._scale).astype(np.int32), h)
+        columns = _mirrored(np.floor((column - origin[1]) / self._scale).astype(np.int32), w)
+        light = np.floor(256 * (1 - 0.45 * (1 - shade) * (1 - shade))).astype(np.int32)
         return _Layer(
             texture[rows, columns] * light[..., None] // 256,
-            np.floor(255 * np.clip(depth + 0.5, 0.0, 1.0)).astype(np.int64),
+            np.floor(255 * np.clip(depth + 0.5, 0.0, 1.0)).astype(np.int32),
         )
 
 
@@ -310,7 +310,7 @@ def _shift(plane: np.ndarray, down: int, right: int) -> np.ndarray:
 def _sigma_table() -> np.ndarray:
     """Standard deviation of the noise per pixel value, in 1/65536 of that of four dice."""
     values = np.arange(256) * _SHOT_NOISE + _READ_NOISE**2
-    return np.floor(np.sqrt(values) / _DICE_SIGMA * 65536 + 0.5).astype(np.int64)
+    return np.floor(np.sqrt(values) / _DICE_SIGMA * 65536 + 0.5).astype(np.int32)
 
 
 def sensor(picture: np.ndarray, seed: Sequence[int]) -> np.ndarray:
@@ -323,7 +323,7 @@ def sensor(picture: np.ndarray, seed: Sequence[int]) -> np.ndarray:
         seed: not negative; the same numbers give the same noise.
     """
     raw = np.random.PCG64(list(seed)).random_raw(-(-4 * picture.size // 8)).astype("<u8")
-    dice = raw.view(np.uint8)[: 4 * picture.size].reshape(4, *picture.shape).sum(axis=0, dtype=np.int64)
+    dice = raw.view(np.uint8)[: 4 * picture.size].reshape(4, *picture.shape).sum(axis=0, dtype=np.int32)
     return np.clip(picture + ((_sigma_table()[picture] * (dice - 510) + 32768) >> 16), 0, 255).astype(np.uint8)
 
 
@@ -341,7 +341,7 @@ def entries(
     for movement in movements:
         before: tuple[np.ndarray, np.ndarray] | None = None
         for frame in range(frames):
-            picture, coverage = background, np.zeros((height, width), np.int64)
+            picture, coverage = background, np.zeros((height, width), np.int32)
             for layer in actor.layers(pose(movement, frame / fps, height, actor.way)):
                 picture, coverage = layer.over(picture), layer.cover(coverage)
             clean, mask = picture.astype(np.uint8), coverage > 127
