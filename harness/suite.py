@@ -281,7 +281,7 @@ def verify(suite: Suite) -> list[str]:
     expected = {suite.root / INDEX}
     for case in suite.cases:
         shape = (case.height, case.width)
-        unchanged = case.motion and case.motion.unchanged
+        unchanged = case.motion.unchanged if case.motion else None
         for picture, form in ((case.image, (*shape, 3)), (case.mask, shape), (unchanged, shape)):
             if picture is not None:
                 expected.add(picture.path)
