@@ -133,3 +133,59 @@ def test_peers_draw_the_cores_picture(core: Any) -> None:
 
     for peer in paths(core):
         assert distance(peer.run(frame)) < distance(frame) / 2
+
+
+# --- MediaPipe's model ---------------------------------------------------------------------------
+
+
+def small_model(rewriter: Any, kernel: int) -> bytes:
+    """A network of one operator: MediaPipe's transposed convolution of (1, 5, 7, 3) to one channel."""
+    schema = rewriter.schema
+    random = np.random.default_rng(3)
+    values = [None, random.normal(size=(1, kernel, kernel, 3)), random.normal(size=1), None]
+    shapes = [(1, 5, 7, 3), (1, kernel, kernel, 3), (1,), (1, 5 * kernel, 7 * kernel, 1)]
+    graph, tree, operator, code = schema.SubGraphT(), schema.ModelT(), schema.OperatorT(), schema.OperatorCodeT()
+    tree.version, tree.buffers = 3, [schema.BufferT()]
+    graph.tensors, graph.inputs, graph.outputs, graph.operators = [], [0], [3], [operator]
+    for value, shape in zip(values, shapes, strict=True):
+        tensor, buffer = schema.TensorT(), schema.BufferT()
+        tensor.shape, tensor.name, tensor.buffer = np.array(shape, np.int32), b"t", len(tree.buffers)
+        if value is not None:
+            buffer.data = np.frombuffer(value.astype(np.float32).tobytes(), np.uint8)
+        tree.buffers.append(buffer)
+        graph.tensors.append(tensor)
+    same_padding = 1
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+    code.customCode = b"Convolution2DTransposeBias"
+    operator.inputs, operator.outputs = [0, 1, 2], [3]
+    operator.customOptions = np.frombuffer(np.array([same_padding, kernel, kernel], np.int32).tobytes(), np.uint8)
+    tree.operatorCodes, tree.subgraphs = [code], [graph]
+    builder = rewriter.flatbuffers.Builder()
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.fixture
+def rewriter(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return __import__("mediapipe_model")
+
+
+def test_a_rewritten_model_gives_the_same_bits(core: Any, rewriter: Any, tmp_path: Path) -> None:
+    original, rewritten = tmp_path / "original.tflite", tmp_path / "rewritten.tflite"
+    original.write_bytes(small_model(rewriter, kernel=2))
+    rewritten.write_bytes(rewriter.rewrite(original.read_bytes()))
+    tensor = np.random.default_rng(4).normal(size=(1, 5, 7, 3)).astype(np.float32)
+
+    expected, given = (core.peers.Network(path).run(tensor) for path in (original, rewritten))
+
+    assert expected.shape == (1, 10, 14, 1) and np.ptp(expected) > 1
+    np.testing.assert_array_equal(given, expected)
+    assert b"Convolution2DTransposeBias" not in rewritten.read_bytes()
+
+
+def test_a_model_that_cannot_be_rewritten_is_refused(rewriter: Any) -> None:
+    with pytest.raises(ValueError, match=r"\[1, 3, 3, 3\], expected \[1, 2, 2, channels\]"):
+        rewriter.rewrite(small_model(rewriter, kernel=3))
+    with pytest.raises(ValueError, match="0 operators Convolution2DTransposeBias"):
+        rewriter.rewrite(model_file.find(resources.default_model(), "int8").path.read_bytes())
