@@ -218,7 +218,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=NOISE, metavar="NOISE", default=list(NOISE), help=", ".join(NOISE))
     parser.add_argument("--out", type=Path, default=Path("runs/coverage.jsonl"), help="finished comparisons")
     options = parser.parse_args()
-    count = options.runs or (200 if options.quick else 2000)
+    count = (200 if options.quick else 2000) if options.runs is None else options.runs
     if count < 1:
         parser.error(f"--runs is at least 1, not {count}")
     missed = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,7 @@ class Effect:
 
         df = self.restarts - 1
         error = max(self.restart_error / math.sqrt(chi2.median(df) / df), self.block_error)
-        return (1 + gate) * math.exp(_errors_to_detect(df, self.confidence, power) * error) - 1
+        return (1 + gate) * _exp(_errors_to_detect(df, self.confidence, power) * error) - 1
 
     def _p_beyond(self, distance: float) -> float:
         """One-sided p-value of an estimate that lies so far, in logarithms, beyond a hypothesis."""
@@ -190,9 +191,9 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
     half = max(float(t.ppf(tail, count - 1)) * restart_error, float(norm.ppf(tail)) * block_error)
     centre = float(centres.mean())
     return Effect(
-        estimate=math.exp(centre),
-        low=math.exp(centre - half),
-        high=math.exp(centre + half),
+        estimate=_exp(centre),
+        low=_exp(centre - half),
+        high=_exp(centre + half),
         confidence=confidence,
         restarts=count,
         pairs=sum(map(len, ratios)),
@@ -248,6 +249,10 @@ def _block_resamples(x: np.ndarray, resamples: int, generator: np.random.Generat
     length = 2 * math.ceil(n ** (1 / 3) / 2)
     starts = generator.integers(0, n, (resamples, math.ceil(n / length), 1))
     return x[((starts + np.arange(length)) % n).reshape(resamples, -1)[:, :n]]
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < math.log(sys.float_info.max) else math.inf
 
 
 def _in_errors(distance: float, error: float) -> float:
@@ -318,6 +323,7 @@ def drift(samples: np.ndarray) -> Drift | None:
 
     Its p-value is that of the rank-sum test (H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18, 1947)
     between the medians of eight batches of each third: neighbours that are alike count once, and outliers for little.
+    A machine that wanders in waves longer than a batch is flagged as well.
 
     Args:
         samples: in time order, of one uninterrupted stretch; > 0; shape (n,).
