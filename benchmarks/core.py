@@ -16,6 +16,9 @@ from Python as well. Only the invocation is timed inside the core, around the ve
 frame is prepared as in the core, so that both find the caches alike. Where a model's memory happens to lie is worth a
 percent or two, so both sides are loaded anew several times.
 
+A busy machine favours whatever takes less time. Where it cannot be made quiet, `chrt --fifo 10` before the command (as
+root, on Linux) keeps the others away from the processors used.
+
 Exit code: 0 when every wanted ratio holds, 3 when one does not, 2 usage, 4 when the core is not there.
 """
 

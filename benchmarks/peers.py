@@ -81,7 +81,10 @@ class Straightforward:
         small = cv2.resize(frame, (size[0] // 4, size[1] // 4), interpolation=cv2.INTER_AREA)
         blurred = cv2.resize(cv2.GaussianBlur(small, (0, 0), self._sigma / 4), size, interpolation=cv2.INTER_LINEAR)
         background = blurred.astype(np.float32)
-        return (background + (frame - background) * alpha[..., None]).astype(np.uint8)
+        mixed = frame - background
+        mixed *= alpha[..., None]
+        mixed += background
+        return mixed.astype(np.uint8)
 
     def run(self, frame: np.ndarray) -> np.ndarray:
         """The whole path of a frame."""
