@@ -80,10 +80,9 @@ class Straightforward:
         size = frame.shape[1], frame.shape[0]
         small = cv2.resize(frame, (size[0] // 4, size[1] // 4), interpolation=cv2.INTER_AREA)
         blurred = cv2.resize(cv2.GaussianBlur(small, (0, 0), self._sigma / 4), size, interpolation=cv2.INTER_LINEAR)
-        background = blurred.astype(np.float32)
-        mixed = frame - background
+        mixed = np.subtract(frame, blurred, dtype=np.float32)
         mixed *= alpha[..., None]
-        mixed += background
+        mixed += blurred
         return mixed.astype(np.uint8)
 
     def run(self, frame: np.ndarray) -> np.ndarray:
