@@ -14,7 +14,7 @@ CORE   := $(shell find core \( -name build -o -name tests \) -prune -o -type f \
 CXX_SOURCES = $(shell find core rt_apps -name build -prune -o \( -name '*.cc' -o -name '*.h' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-core test-system bench-core rtcpp lint format lock clean
+.PHONY: help setup compare test test-core test-rtcpp test-system bench-core rtcpp lint format lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ test-core: $(READY) ## run the core's C++ tests: as released, and under the addr
 	  echo "== $$preset"; (cd core && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset $$preset > /dev/null && \
 	    cmake --build --preset $$preset && VIRTUAL_ENV="$(CURDIR)/$(VENV)" ctest --preset $$preset) || exit 1; done
 
-test-system: $(READY) test-core rtcpp ## run the tests that need a browser, a window, a built wheel or other environments
+test-system: $(READY) test-core test-rtcpp ## run the tests that need a browser, a window, a built wheel or other environments
 	@command -v chromium > /dev/null || { $(ASROOT) chromium > /dev/null; } || \
 	  echo "chromium is missing: the browser tests will be skipped" >&2
 	@command -v Xvfb > /dev/null && command -v xdotool > /dev/null && command -v import > /dev/null || \
@@ -47,6 +47,11 @@ rtcpp: $(READY) ## build the live application rt_apps/rtcpp, into core/build/rtc
 	  echo "rtcpp needs OpenCV for C++; on Debian or Ubuntu: apt-get install libopencv-dev" >&2; exit 2; }
 	PATH="$(CURDIR)/$(BIN):$$PATH" && cmake -S core -B core/build/rtcpp -G Ninja -DSEGCORE_RTCPP=ON > /dev/null && \
 	  cmake --build core/build/rtcpp --target rtcpp
+
+test-rtcpp: rtcpp ## run rtcpp's own C++ tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" && cmake -S core -B core/build/rtcpp -DSEGCORE_TESTS=ON > /dev/null && \
+	  cmake --build core/build/rtcpp --target rtcpp_tests && \
+	  VIRTUAL_ENV="$(CURDIR)/$(VENV)" ctest --test-dir core/build/rtcpp/rtcpp --output-on-failure
 
 bench-core: $(READY) ## measure the core's stages against OpenCV, MediaPipe and a bare LiteRT; print flicker and lag
 	$(BIN)/python benchmarks/core.py $(ARGS)
