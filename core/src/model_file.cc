@@ -29,7 +29,8 @@ namespace graph_field {
 constexpr int kTensors = 0, kInputs = 1, kOutputs = 2, kOperators = 3;
 }
 namespace tensor_field {
-constexpr int kShape = 0, kType = 1, kBuffer = 2, kName = 3, kQuantization = 4, kVariable = 5, kSparsity = 6;
+constexpr int kShape = 0, kType = 1, kBuffer = 2, kName = 3, kQuantization = 4, kVariable = 5, kSparsity = 6,
+              kSignature = 7;
 }
 namespace quantization_field {
 constexpr int kScale = 2, kZeroPoint = 3, kDimension = 6;
@@ -50,7 +51,9 @@ namespace binding_field {  // of a name in a signature to a tensor
 constexpr int kName = 0, kTensor = 1;
 }
 
-constexpr int kDequantize = 6, kQuantize = 114;      // operators
+// Kinds of operators.
+constexpr int kAdd = 0, kConv = 3, kDepthwiseConv = 4, kDequantize = 6, kFullyConnected = 9, kSubtract = 41,
+              kTransposeConv = 67, kQuantize = 114;
 constexpr std::size_t kMaxRank = 8;                  // of LiteRT
 constexpr std::int64_t kMaxTensorBytes = 1LL << 30;  // larger ones are nothing a segmentation network has
 
@@ -78,6 +81,7 @@ constexpr Counted kCounted[] = {
     {49, 1, 0}, {49, 2, 0},                        // TransposeConv: strides
 };
 constexpr std::int32_t kMaxCount = 4096;
+constexpr float kMaxScaleRatio = 1 << 14;  // of numbers to their sum; LiteRT ends the process beyond 2^19
 
 Status Damaged(const std::string& problem) {
   return Status(Code::kInvalidModel,
@@ -98,12 +102,23 @@ std::pair<std::int64_t, std::int64_t> Range(int type) {
   return {0, 0};
 }
 
+std::vector<int> Shape(const Table& tensor) {
+  std::vector<int> result;
+  const Numbers<std::int32_t> shape = tensor.Vector<std::int32_t>(tensor_field::kShape);
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) result.push_back(shape[axis]);
+  return result;
+}
+
 TensorInfo Describe(const Table& tensor) {
   TensorInfo info;
   info.name = std::string(tensor.Bytes(tensor_field::kName));
   info.dtype = kTypes[tensor.Number<std::int8_t>(tensor_field::kType, 0)].name;
-  const Numbers<std::int32_t> shape = tensor.Vector<std::int32_t>(tensor_field::kShape);
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) info.shape.push_back(shape[axis]);
+  info.shape = Shape(tensor);
+  // Any batch will do, it is run with the one of the shape.
+  const Numbers<std::int32_t> signature = tensor.Vector<std::int32_t>(tensor_field::kSignature);
+  for (std::size_t axis = 1; axis < signature.size() && axis < info.shape.size(); ++axis) {
+    if (signature[axis] < 0) info.shape[axis] = -1;
+  }
   return info;
 }
 
@@ -134,7 +149,14 @@ class Reader {
   Status CheckQuantization(const Table& tensor, std::size_t index);
   Status CheckOperator(const Table& graph, const Table& op, std::size_t index);
   Status CheckOptions(const Table& op, std::size_t index);
-  Status CheckShapes(const Table& graph, const Table& op, std::size_t index) const;
+  Status CheckKind(const Table& graph, const Table& op, std::size_t index) const;
+  Status CheckScales(const Table& graph, const Table& op, std::size_t index) const;
+
+  int Kind(const Table& op) const {
+    const Table code = codes_[op.Number<std::uint32_t>(operator_field::kCode, 0)];
+    return std::max<int>(code.Number<std::int8_t>(code_field::kDeprecatedBuiltin, 0),
+                         code.Number<std::int32_t>(code_field::kBuiltin, 0));
+  }
   Status CheckSignatures();
   void ReadInterface(ModelFile* result) const;
   Status ReadContract(ModelFile* result) const;
@@ -290,24 +312,64 @@ Status Reader::CheckOperator(const Table& graph, const Table& op, std::size_t in
     known_[tensor] = true;
   }
   SEGCORE_RETURN_IF_ERROR(CheckOptions(op, index));
-  return CheckShapes(graph, op, index);
+  return CheckKind(graph, op, index);
 }
 
-/// Weights of another type are read as many at a time as their result has, whatever they have themselves.
-Status Reader::CheckShapes(const Table& graph, const Table& op, std::size_t index) const {
-  const Table code = codes_[op.Number<std::uint32_t>(operator_field::kCode, 0)];
-  const int builtin = std::max<int>(code.Number<std::int8_t>(code_field::kDeprecatedBuiltin, 0),
-                                    code.Number<std::int32_t>(code_field::kBuiltin, 0));
-  if (builtin != kDequantize && builtin != kQuantize) return {};
+/// What kinds of operators take for granted.
+Status Reader::CheckKind(const Table& graph, const Table& op, std::size_t index) const {
+  const int kind = Kind(op);
   const Numbers<std::int32_t> inputs = op.Vector<std::int32_t>(operator_field::kInputs);
   const Numbers<std::int32_t> outputs = op.Vector<std::int32_t>(operator_field::kOutputs);
+  for (std::size_t input = 0; input < inputs.size(); ++input) {
+    if (inputs[input] == -1 && (input < 2 || kind == kDepthwiseConv)) {
+      return Damaged(Numbered("operator", index) + " leaves out what it needs");
+    }
+  }
+  if (kind == kDepthwiseConv && inputs.size() != 3) return Damaged(Numbered("operator", index) + " has no bias");
+  SEGCORE_RETURN_IF_ERROR(CheckScales(graph, op, index));
+  if (kind != kDequantize && kind != kQuantize) return {};
+  // As many numbers are read as the result has.
   const Tables tensors = graph.Children(graph_field::kTensors);
-  if (inputs.size() == 1 && inputs[0] >= 0 && outputs.size() == 1 &&
-      Describe(tensors[static_cast<std::size_t>(inputs[0])]).shape ==
-          Describe(tensors[static_cast<std::size_t>(outputs[0])]).shape) {
+  if (inputs.size() == 1 && outputs.size() == 1 &&
+      Shape(tensors[static_cast<std::size_t>(inputs[0])]) == Shape(tensors[static_cast<std::size_t>(outputs[0])])) {
     return {};
   }
   return Damaged(Numbered("operator", index) + " makes a tensor of another shape than it reads");
+}
+
+/// Quantised numbers have a scale, only weights have one for each channel, and those that are added up are within what
+/// their common fixed point can hold.
+Status Reader::CheckScales(const Table& graph, const Table& op, std::size_t index) const {
+  const int kind = Kind(op);
+  const bool weighs = kind == kConv || kind == kDepthwiseConv || kind == kFullyConnected || kind == kTransposeConv;
+  const Tables tensors = graph.Children(graph_field::kTensors);
+  float largest = 0, result = 0;
+  for (const int field : {operator_field::kInputs, operator_field::kOutputs}) {
+    const Numbers<std::int32_t> list = op.Vector<std::int32_t>(field);
+    for (std::size_t position = 0; position < list.size(); ++position) {
+      if (list[position] < 0) continue;
+      const Table tensor = tensors[static_cast<std::size_t>(list[position])];
+      const auto [low, high] = Range(tensor.Number<std::int8_t>(tensor_field::kType, 0));
+      if (high < 127) continue;
+      const bool weights = field == operator_field::kInputs && (kind == kDequantize || (weighs && position > 0));
+      const Numbers<float> scale = tensor.Child(tensor_field::kQuantization).Vector<float>(quantization_field::kScale);
+      if (scale.empty() || (scale.size() > 1 && !weights)) {
+        return Damaged(Numbered("operator", index) + " needs another scale");
+      }
+      for (std::size_t channel = 0; channel < scale.size(); ++channel) {
+        if (scale[channel] <= 0) return Damaged(Numbered("operator", index) + " needs a scale above zero");
+      }
+      if (field == operator_field::kOutputs) {
+        result = scale[0];
+      } else {
+        largest = std::max(largest, scale[0]);
+      }
+    }
+  }
+  if ((kind == kAdd || kind == kSubtract) && result > 0 && largest > kMaxScaleRatio * result) {
+    return Damaged(Numbered("operator", index) + " adds numbers that are far too large for its result");
+  }
+  return {};
 }
 
 Status Reader::CheckOptions(const Table& op, std::size_t index) {

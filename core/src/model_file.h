@@ -15,7 +15,9 @@
 namespace segcore {
 
 struct ModelFile {
-  std::vector<TensorInfo> inputs;  ///< of the first signature, or of the first graph where there is none
+  /// Of the first signature, or of the first graph where there is none. A size that is only known when the model runs
+  /// is -1.
+  std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
   int operators = 0;
   bool has_contract = false;

@@ -60,6 +60,7 @@ std::string Text(const TensorInfo& tensor) {
 std::string Text(const std::vector<TensorInfo>& tensors) {
   std::string text;
   for (const TensorInfo& tensor : tensors) text += (text.empty() ? "" : " and ") + Text(tensor);
+  if (text.find("-1") != std::string::npos) text += " (-1: only known when it runs; export it with fixed sizes)";
   return text.empty() ? "nothing" : text;
 }
 

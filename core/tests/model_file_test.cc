@@ -25,7 +25,7 @@ struct TinyModel {
   using Int = std::int32_t;
 
   std::vector<Int> input_shape{1, 2, 2, 3}, weights_shape{1, 1, 1, 3}, float_shape{1, 1, 1, 3},
-      output_shape{1, 2, 2, 1};
+      output_shape{1, 2, 2, 1}, output_signature{};
   std::int8_t weights_type = 1;
   Int weights_buffer = 1;
   std::string weights_data = std::string(6, '\x3c');
@@ -34,7 +34,7 @@ struct TinyModel {
   Int axis = 0;
   std::vector<Int> graph_inputs{0}, graph_outputs{3};
   std::vector<Int> conv_inputs{0, 2, -1}, conv_outputs{3};
-  Int conv_code = 1, stride = 1, dilation = 1;
+  Int conv_code = 1, conv_kind = 3, stride = 1, dilation = 1;
   Int signature_input = 0, signature_graph = 0;
   bool signature_names = true;
   Int contract_buffer = 2;
@@ -46,6 +46,8 @@ struct TinyModel {
       table.fields = {{0, std::move(shape)}, {1, type}, {2, buffer}, {3, std::string(name)}};
       return table;
     };
+    FlatTable mask = tensor(output_shape, 0, 0, "mask");
+    if (!output_signature.empty()) mask.fields[7] = output_signature;
     FlatTable weights = tensor(weights_shape, weights_type, weights_buffer, "weights");
     if (!scale.empty() || !zero_point.empty()) {
       weights.single[4] = {FlatTable{{{2, scale}, {3, zero_point}, {6, axis}}, {}}};
@@ -53,13 +55,12 @@ struct TinyModel {
     FlatTable dequantize{{{0, Int{0}}, {1, std::vector<Int>{1}}, {2, std::vector<Int>{2}}}, {}};
     FlatTable conv{{{0, conv_code}, {1, conv_inputs}, {2, conv_outputs}, {3, std::int8_t{1}}}, {}};
     conv.single[4] = {FlatTable{{{1, stride}, {2, stride}, {4, dilation}, {5, dilation}}, {}}};
-    FlatTable graph{
-        {{0, std::vector<FlatTable>{tensor(input_shape, 0, 0, "picture"), weights, tensor(float_shape, 0, 0, "float"),
-                                    tensor(output_shape, 0, 0, "mask")}},
-         {1, graph_inputs},
-         {2, graph_outputs},
-         {3, std::vector<FlatTable>{dequantize, conv}}},
-        {}};
+    FlatTable graph{{{0, std::vector<FlatTable>{tensor(input_shape, 0, 0, "picture"), weights,
+                                                tensor(float_shape, 0, 0, "float"), mask}},
+                     {1, graph_inputs},
+                     {2, graph_outputs},
+                     {3, std::vector<FlatTable>{dequantize, conv}}},
+                    {}};
     const auto binding = [&](const char* name, Int index) {
       FlatTable table{{{1, index}}, {}};
       if (signature_names) table.fields[0] = std::string(name);
@@ -74,8 +75,8 @@ struct TinyModel {
     if (buffer_offset != 0) outside.fields[1] = buffer_offset;
     FlatTable model{
         {{0, Int{3}},
-         {1, std::vector<FlatTable>{FlatTable{{{0, std::int8_t{6}}, {3, Int{6}}}, {}},
-                                    FlatTable{{{0, std::int8_t{3}}, {3, Int{3}}}, {}}}},
+         {1,
+          std::vector<FlatTable>{FlatTable{{{0, std::int8_t{6}}, {3, Int{6}}}, {}}, FlatTable{{{3, conv_kind}}, {}}}},
          {2, std::vector<FlatTable>{graph}},
          {4, std::vector<FlatTable>{outside, FlatTable{{{0, weights_data}}, {}},
                                     FlatTable{{{0, std::string("the contract")}}, {}}}},
@@ -98,6 +99,14 @@ TEST(ModelFile, TellsTensorsOperatorsAndContract) {
   EXPECT_EQ(file.value().operators, 2);
   EXPECT_TRUE(file.value().has_contract);
   EXPECT_EQ(file.value().contract, "the contract");
+}
+
+TEST(ModelFile, ASizeThatIsOnlyKnownWhenItRunsIsTold) {
+  TinyModel model;
+  model.output_signature = {-1, -1, 2, 1};
+  const auto file = ReadModelFile(model.Bytes());
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  EXPECT_EQ(file.value().outputs[0].shape, (std::vector<int>{1, -1, 2, 1})) << "any batch is run with one picture";
 }
 
 TEST(ModelFile, EveryShippedVariantIsSoundAndCarriesTheContract) {
@@ -201,6 +210,28 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"AnOperatorThatWritesTheInput", [](TinyModel* m) { m->conv_outputs[0] = 0; }},
         Fault{"AStrideOfZero", [](TinyModel* m) { m->stride = 0; }},
         Fault{"ANegativeDilation", [](TinyModel* m) { m->dilation = -1; }},
+        Fault{"ADepthwiseConvolutionWithoutBias", [](TinyModel* m) { m->conv_kind = 4; }},
+        Fault{"AConvolutionWithoutWeights", [](TinyModel* m) { m->conv_inputs[1] = -1; }},
+        Fault{"QuantisedNumbersWithoutAScale",
+              [](TinyModel* m) {
+                m->weights_type = 9;
+                m->weights_data.resize(3);
+              }},
+        Fault{"AScaleOfZero",
+              [](TinyModel* m) {
+                m->weights_type = 9;
+                m->weights_data.resize(3);
+                m->scale = {0};
+              }},
+        Fault{"ScalesByChannelForWhatIsNoWeight",
+              [](TinyModel* m) {
+                m->weights_type = 9;
+                m->weights_data.resize(3);
+                m->scale = {1, 1, 1};
+                m->axis = 3;
+                m->conv_inputs = {0, 1};
+                m->conv_kind = 0;
+              }},
         Fault{"WeightsThatChangeTheirShape", [](TinyModel* m) { m->float_shape = {1, 1, 3, 3}; }},
         Fault{"AGraphInputOutside", [](TinyModel* m) { m->graph_inputs[0] = 9; }},
         Fault{"AGraphInputThatIsAConstant", [](TinyModel* m) { m->graph_inputs[0] = 1; }},

@@ -57,7 +57,7 @@ std::vector<std::size_t> Structure(const std::string& model) {
   return positions;
 }
 
-/// One of eight is cut short, one has up to eight bytes changed anywhere, the others in their structure.
+/// One of eight is cut short, one has up to eight places changed anywhere, the others in their structure.
 std::string Damaged(std::string model, const std::vector<std::size_t>& structure, unsigned seed) {
   std::mt19937 random(seed);
   const unsigned kind = random() % 8;
@@ -67,12 +67,23 @@ std::string Damaged(std::string model, const std::vector<std::size_t>& structure
   }
   for (unsigned change = kind < 4 ? 1 : 1 + random() % 8; change > 0; --change) {
     const std::size_t position = kind == 1 ? random() % model.size() : structure[random() % structure.size()];
-    const unsigned how = random() % 3, bit = random() % 8, byte = random() % 256;
+    const unsigned how = random() % 4, bit = random() % 8, byte = random() % 256;
     char& target = model[position];
-    target = static_cast<char>(how == 0        ? target ^ (1 << bit)
-                               : how == 1      ? static_cast<int>(byte)
-                               : byte % 2 == 0 ? 0
-                                               : 255);
+    switch (how) {
+      case 0:
+        target = static_cast<char>(target ^ (1 << bit));
+        break;
+      case 1:
+        target = static_cast<char>(byte);
+        break;
+      case 2:
+        target = static_cast<char>(byte % 2 == 0 ? 0 : 255);
+        break;
+      default: {  // another number that might have stood there, such as the index of another tensor
+        const std::int32_t number = static_cast<std::int32_t>(byte) - 2;
+        if (position / 4 * 4 + 4 <= model.size()) std::memcpy(&model[position / 4 * 4], &number, sizeof(number));
+      }
+    }
   }
   return model;
 }
