@@ -72,14 +72,16 @@ def percentile_interval(samples: np.ndarray, p: float, confidence: float = 0.95)
 # --- one against another -------------------------------------------------------------------------
 
 RESTARTS = 5
-"""Process starts that a comparison should have; from :data:`MIN_RESTARTS` on there is one.
+"""Process starts that a comparison should have, of ten pairs of blocks or more; from :data:`MIN_RESTARTS` on there is
+one.
 
 Where a process happens to lie in memory makes it faster or slower for as long as it lives, so a start is one draw of
 that luck, however many frames it times. ``benchmarks/coverage.py`` shows what three draws are worth: intervals cover,
-but are 2.6 times as wide as from five; and of a process that is either fast or slow, with nothing in between, three
-are all alike one time in four, which no interval can know.
+but are 1.9 times as wide as from five; and of a process that is either fast or slow, with nothing in between, three
+are all alike one time in four, which no interval can know (three cover 89 % there).
 """
 MIN_RESTARTS = 2
+_ONE_SIGMA = 0.15866  # the share of a normal distribution more than one standard deviation below its mean
 
 Pairs = np.ndarray | Sequence[Sequence[float]]
 """The blocks of one restart in time order, A's time and B's in each row."""
@@ -156,12 +158,12 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
 
     - of Student's t, from the spread of the restarts. It assumes nothing of what is inside a restart: correlation,
       drift and outliers there all show in how far restarts differ. It is the between-cluster part of a hierarchical
-      bootstrap in closed form: resampling three restarts with replacement loses a third of their variance and has
-      normal tails (A. C. Davison, D. V. Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8; measured
-      by ``benchmarks/coverage.py``, where it covers 80 % instead of 95 %);
-    - normal, from a circular block bootstrap of the pairs inside each restart, in blocks of whole A B B A squares
-      (H. R. Künsch, Annals of Statistics 17, 1989; D. N. Politis, J. P. Romano, *A circular block-resampling procedure
-      for stationary data*, 1992). Restarts that agree by luck promise no more than their own blocks can hold.
+      bootstrap (A. C. Davison, D. V. Hinkley, *Bootstrap Methods and their Application*, 1997, section 3.8) in closed
+      form: resampling three restarts with replacement loses a third of their variance and has normal tails, and where
+      starts differ it covers 80 to 90 % instead of 95 % (``benchmarks/coverage.py``);
+    - normal, from a bootstrap of the pairs inside each restart, in moving blocks of whole A B B A squares
+      (H. R. Künsch, *The jackknife and the bootstrap for general stationary observations*, Annals of Statistics 17,
+      1989). Restarts that agree by luck promise no more than their own blocks can hold.
 
     Args:
         restarts: for each start of the two processes its pairs in time order, shape (pairs, 2): a block's time on A and
@@ -185,8 +187,7 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
     generator = np.random.default_rng(seed)
     centres = np.array([_centre(x) for x in ratios])
     restart_error = float(centres.std(ddof=1)) / math.sqrt(count)
-    within = [_centre(_block_resamples(x, resamples, generator)).var() for x in ratios]
-    block_error = math.sqrt(sum(within)) / count
+    block_error = math.hypot(*(_block_error(x, resamples, generator) for x in ratios)) / count
     tail = (1 + confidence) / 2
     half = max(float(t.ppf(tail, count - 1)) * restart_error, float(norm.ppf(tail)) * block_error)
     centre = float(centres.mean())
@@ -243,12 +244,20 @@ def _centre(x: np.ndarray) -> np.ndarray:
     return (np.median(x[..., 1:], axis=-1) + np.median(x[..., :-1], axis=-1)) / 2
 
 
-def _block_resamples(x: np.ndarray, resamples: int, generator: np.random.Generator) -> np.ndarray:
-    """``(n,)`` to ``(resamples, n)``: blocks that start anywhere and run round the end, about ∛n long and even."""
+def _block_error(x: np.ndarray, resamples: int, generator: np.random.Generator) -> float:
+    """Standard error of ``_centre(x)``, ``x`` of shape (n,), by a moving block bootstrap.
+
+    Blocks are about ∛n long and even, so that every resample has as many pairs of one order as of the other. The spread
+    of the resamples is half the distance of their 16 % and 84 % quantiles: the few that consist of outliers say nothing
+    of the median.
+    """
     n = len(x)
-    length = 2 * math.ceil(n ** (1 / 3) / 2)
-    starts = generator.integers(0, n, (resamples, math.ceil(n / length), 1))
-    return x[((starts + np.arange(length)) % n).reshape(resamples, -1)[:, :n]]
+    length = min(n, 2 * math.ceil(n ** (1 / 3) / 2))
+    blocks = math.ceil(n / length)
+    starts = generator.integers(0, n - length + 1, (resamples, blocks, 1))
+    centres = _centre(x[starts + np.arange(length)].reshape(resamples, -1))
+    low, high = np.quantile(centres, [_ONE_SIGMA, 1 - _ONE_SIGMA])
+    return float(high - low) / 2 * math.sqrt(blocks * length / n)
 
 
 def _exp(x: float) -> float:
