@@ -218,7 +218,7 @@ def test_a_changed_picture_of_the_suite_stops_the_run_with_its_name(cases: Path,
     ("arguments", "words"),
     [
         (["run"], "name at least one runtime"),
-        (["run", "nothing"], "no runtime 'nothing'; known: absent, faulty, keras, swapped, tflite"),
+        (["run", "nothing"], "no runtime 'nothing'; known: absent, core, faulty, keras, swapped, tflite"),
         (["run", "tflite:int9"], "model.int9.tflite"),
         (["run", "tflite", "tflite"], "named twice"),
         (["run", "tflite@nowhere"], "@package==version"),
