@@ -18,6 +18,14 @@ from typing import Any
 
 _TICK = 0.2  # seconds between looks at the worker's memory
 _PACKAGES = Path(__file__).resolve().parent.parent  # where this environment has the harness
+_ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    # glibc gives large arrays back to the system and takes them again, page by page, from sizes on that depend on what
+    # a process allocated before: the same NumPy code took four times as long in one runtime's worker as in another's.
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
 _LOG_TAIL = 3  # lines of the worker's log that an error repeats
 
 
@@ -56,7 +64,7 @@ class Supervisor:
         packages: Path = _PACKAGES,
     ) -> None:
         self.timeout, self.memory_limit, self.log = timeout, memory_limit, log
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+        environment = {**os.environ, **_ENVIRONMENT}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(packages), os.environ.get("PYTHONPATH")]))
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
