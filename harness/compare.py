@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness import bundle as bundles
-from harness import device, diagnose, latency, live, parity
+from harness import device, diagnose, latency, live, parity, performance
 from harness.comparison import CaseResult, Comparison, Limit, Live, Row, RunSummary
 from harness.errors import HarnessError
 from harness.gates import Gates, judge
@@ -54,6 +54,7 @@ def compare(
     else:
         judged = [_Judge(reference, run, gates, suite).judge(progress) for run in runs]
     _add_accuracy_deltas(judged, gates)
+    _add_performance(judged, gates)
     summaries = [_summary(result, result.run is reference) for result in judged]
     others = summaries[1:] or summaries
     facts = reference.facts
@@ -127,7 +128,8 @@ class _Judge:
         # Accuracy is a property of the model, not of the lane: it is taken once, in the lane of an application.
         accuracy_lane = lanes[-1] if lanes else None
         for lane in lanes:
-            self._lane(lane, lane == accuracy_lane, progress)
+            if _has_masks(self.run.lanes[lane]) or _has_masks(self.reference.lanes[lane]):
+                self._lane(lane, lane == accuracy_lane, progress)
         return self.result
 
     def _lane(self, lane: str, accuracy: bool, progress: Callable[[str, int, int], None]) -> None:
@@ -240,6 +242,11 @@ class _Judge:
         return judged
 
 
+def _has_masks(bundle: bundles.Bundle) -> bool:
+    """Whether a bundle was made to be compared: one of ``harness bench`` holds times alone."""
+    return bool(bundle.facts["protocol"].get("parity", True))
+
+
 def _add_accuracy_deltas(judged: list[_Result], gates: Gates) -> None:
     """The accuracy of each run less the reference's, as a row of its own that the gates may limit."""
     reference = next((p["gt_iou"] for p in judged[0].pooled.values() if "gt_iou" in p), None)
@@ -252,11 +259,28 @@ def _add_accuracy_deltas(judged: list[_Result], gates: Gates) -> None:
                 result.rows.append(judge(result.run.label, lane, "pooled/gt_iou_delta", delta, limit))
 
 
+def _add_performance(judged: list[_Result], gates: Gates) -> None:
+    """How fast each run was beside the reference, where both were timed in one session to the end."""
+    reference = judged[0].run.lanes.get("image")
+    timed = []
+    for result in judged[1:]:
+        bundle = result.run.lanes.get("image")
+        if reference is None or bundle is None or not performance.paired(reference, bundle):
+            continue
+        if reference.complete and bundle.complete and bundle.facts["protocol"]["count"]:
+            timed.append(performance.Timed(result.run.label, bundle.facts["model"]["variant"], reference, bundle))
+    by_label = {result.run.label: result for result in judged}
+    for row in performance.judge(timed, gates):
+        by_label.get(row.run, judged[0]).rows.append(row)
+
+
 def _summary(result: _Result, reference: bool) -> RunSummary:
     run, facts = result.run, result.run.facts
     error = result.problem or _error(run)
     judged = [row.verdict for row in result.rows if row.limit or row.verdict is Verdict.INVALID]
     verdicts = judged + [case.verdict for case in result.cases]
+    if not verdicts and not any(map(_has_masks, run.lanes.values())):
+        verdicts = [Verdict.PASS]  # timed alone, or in another session: nothing that could fail
     verdict = Verdict.INVALID if error else worst(verdicts)
     return RunSummary(
         label=run.label,

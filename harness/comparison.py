@@ -20,11 +20,13 @@ SCHEMA = "comparison/1"
 
 @dataclass(frozen=True)
 class Limit:
-    """A tolerance: the value must not be above ``max``, or not below ``min``; beyond ``warn`` it is a WARN."""
+    """A tolerance: the value must not be above ``max``, or not below ``min``; beyond ``warn`` it is a WARN. A stage
+    that is slower by at most ``floor_ms`` milliseconds passes, whatever the ratio."""
 
     min: float | None = None
     max: float | None = None
     warn: float | None = None
+    floor_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Row:
 
     Attributes:
         run: label of the run that is judged, such as ``tflite:int8``.
-        lane: ``tensor`` or ``image``.
-        row: ``pooled/<metric>`` over all cases, or ``case/<case>/<metric>``.
+        lane: ``tensor``, ``image``, or ``timing`` for how fast it is.
+        row: ``pooled/<metric>`` over all cases, ``case/<case>/<metric>``, ``stage/<stage>/<metric>``, or
+            ``latency/<stage>/ratio``.
         value: the figure; None where there is none.
         limit: the tolerance that applies; None for a figure that is only reported.
         would_pass: the smallest tolerance with which this row passes; None where the row has no limit.
+        interval: 95 % confidence interval of the value, where it has one.
     """
 
     run: str
@@ -48,6 +52,12 @@ class Row:
     verdict: Verdict
     would_pass: float | None = None
     note: str = ""
+    interval: tuple[float, float] | None = None
+
+    @property
+    def of_performance(self) -> bool:
+        """Whether it says how fast, and not how equal."""
+        return self.lane == "timing"
 
 
 @dataclass(frozen=True)
@@ -199,6 +209,13 @@ class Comparison:
         return next(run for run in self.runs if run.reference)
 
     @property
+    def only_slow(self) -> bool:
+        """Whether everything that fails is a matter of speed."""
+        slow = any(row.of_performance and row.verdict is Verdict.FAIL for row in self.rows)
+        unequal = any(row.verdict is Verdict.FAIL for row in self.rows if not row.of_performance)
+        return slow and not unequal and all(case.verdict is not Verdict.FAIL for case in self.cases)
+
+    @property
     def of_live_runs(self) -> bool:
         """Whether camera applications stand side by side here, instead of runs of a suite that are judged."""
         return bool(self.runs[0].facts.get("kind") == "live")
@@ -219,7 +236,14 @@ def from_json(text: str) -> Comparison:
     data["verdict"] = Verdict(data["verdict"])
     data["runs"] = [_run(r) for r in data["runs"]]
     data["rows"] = [
-        Row(**{**r, "verdict": Verdict(r["verdict"]), "limit": r["limit"] and Limit(**r["limit"])})
+        Row(
+            **{
+                **r,
+                "verdict": Verdict(r["verdict"]),
+                "limit": r["limit"] and Limit(**r["limit"]),
+                "interval": r.get("interval") and tuple(r["interval"]),
+            }
+        )
         for r in data["rows"]
     ]
     data["cases"] = [CaseResult(**{**c, "verdict": Verdict(c["verdict"])}) for c in data["cases"]]

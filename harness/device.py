@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,51 @@ def conditions() -> dict[str, Any]:
     if battery := _told(psutil, "sensors_battery"):
         facts["power"] = {"plugged": battery.power_plugged, "battery_percent": round(battery.percent)}
     return facts
+
+
+class OtherProcesses:
+    """How much of the processors others use while a measurement runs.
+
+    Args:
+        own: ids of the processes whose work is the measurement's; this one counts with them.
+    """
+
+    def __init__(self, own: Iterable[int]) -> None:
+        self._own = [os.getpid(), *own]
+        self._began = time.monotonic()
+        self._all, self._ours = _busy_seconds(), self._own_seconds()
+
+    def share(self) -> float | None:
+        """Processors that others kept busy on average since the beginning, 0 to the number of processors; None where
+        the platform does not tell."""
+        every, ours = _busy_seconds(), self._own_seconds()
+        if every is None or self._all is None:
+            return None
+        elapsed = max(time.monotonic() - self._began, 1e-3)
+        return round(max(0.0, (every - self._all) - (ours - self._ours)) / elapsed, 3)
+
+    def _own_seconds(self) -> float:
+        import psutil
+
+        total = 0.0
+        for pid in self._own:
+            try:
+                used = psutil.Process(pid).cpu_times()
+            except psutil.Error:
+                continue  # it has ended; what it used is counted to others, which is on the safe side
+            total += used.user + used.system
+        return total
+
+
+def _busy_seconds() -> float | None:
+    """Time that all processors together have worked; stolen by other virtual machines counts as work."""
+    import psutil
+
+    times = _told(psutil, "cpu_times")
+    if times is None:
+        return None
+    names = ("user", "nice", "system", "irq", "softirq", "steal")
+    return float(sum(getattr(times, name, 0.0) for name in names))
 
 
 def _told(module: Any, name: str) -> Any:

@@ -7,18 +7,22 @@ the one that applies. Patterns are those of a shell (``*``, ``?``, ``[…]``).
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.comparison import Limit, Row
 from harness.errors import HarnessError
 from harness.verdict import Verdict
 
-_KEYS = {"variant", "lane", "row", "min", "max", "warn"}
+if TYPE_CHECKING:
+    from harness.stats import Effect
+
+_KEYS = {"variant", "lane", "row", "min", "max", "warn", "floor_ms"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _gate(entry: Any, where: str) -> Gate:
     if unknown := sorted(map(str, set(entry) - _KEYS)):
         raise HarnessError(f"{where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(_KEYS))}")
     numbers = {}
-    for key in ("min", "max", "warn"):
+    for key in ("min", "max", "warn", "floor_ms"):
         value = entry.get(key)
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if value is not None and not number:
@@ -114,6 +118,30 @@ def judge(run: str, lane: str, row: str, value: float | None, limit: Limit | Non
     else:
         verdict = Verdict.PASS
     return Row(run, lane, row, value, limit, verdict, _would_pass(value, sign), note)
+
+
+def judge_ratio(
+    run: str, lane: str, row: str, effect: Effect, difference_ms: float, limit: Limit | None, certain: bool | None
+) -> Row:
+    """How many times as long a stage takes, with the verdict that follows from its interval and its tolerance.
+
+    Args:
+        difference_ms: by how much it is slower at the median; at most the limit's ``floor_ms`` is never a FAIL.
+        certain: whether the slowdown is beyond the limit also when all rows together are considered.
+    """
+    noted = f"{effect.low:.3f} … {effect.high:.3f}, {effect.pairs} pairs in {effect.restarts} starts"
+    judged = Row(run, lane, row, effect.estimate, limit, Verdict.PASS, None, noted, (effect.low, effect.high))
+    if limit is None or limit.max is None:
+        return judged
+    least = effect.smallest_detectable(limit.max - 1)
+    noted += f"; a slowdown of {least:.1%} would have been seen"
+    verdict, small = Verdict.PASS, difference_ms <= (limit.floor_ms or 0.0)
+    if effect.high > limit.max and not small:
+        verdict = Verdict.FAIL if effect.low > limit.max and certain else Verdict.WARN
+        if verdict is Verdict.WARN:
+            noted = f"inconclusive: {noted}"
+    would_pass = _would_pass(effect.high, 1.0)
+    return dataclasses.replace(judged, verdict=verdict, would_pass=would_pass, note=noted)
 
 
 def _would_pass(value: float, sign: float) -> float:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from harness import stats
@@ -16,7 +14,7 @@ def summarise(bundle: Bundle | None) -> Latency | None:
     """Figures of the steady phase from the raw samples of the image lane's bundle; None where there is none."""
     if bundle is None:
         return None
-    facts, timing = bundle.facts, bundle.facts["timing"]
+    timing = bundle.facts["timing"]
     samples = bundle.samples()
     steady = samples[samples["phase"] == "steady"]
     total = steady["total_ns"].to_numpy(np.float64)
@@ -25,10 +23,10 @@ def summarise(bundle: Bundle | None) -> Latency | None:
         for stage in ("preprocess", "invoke", "postprocess")
         if steady[f"{stage}_ns"].notna().any()
     }
-    # Wall time of each uninterrupted stretch; a resumed run has several.
+    # Wall time of each uninterrupted stretch: between blocks others were timed.
     wall = sum(
         part["start_ns"].iloc[-1] + part["total_ns"].iloc[-1] - part["start_ns"].iloc[0]
-        for _, part in steady.groupby("restart")
+        for _, part in steady.groupby(["restart", "block"], dropna=False)
     )
     p50, p90 = stats.percentile(total, 0.5), stats.percentile(total, 0.9)
     return Latency(
@@ -39,13 +37,16 @@ def summarise(bundle: Bundle | None) -> Latency | None:
         fps=len(steady) / (wall / 1e9) if wall else None,
         load=_ms(timing.get("load_ns")),
         first=_ms(timing.get("first_inference_ns")),
-        note=_latency_note(facts, len(steady)),
+        note=untrusted(bundle),
     )
 
 
-def _latency_note(facts: dict[str, Any], n: int) -> str:
+def untrusted(bundle: Bundle) -> str:
+    """Why a bundle's latency is not to be trusted; empty where it is."""
+    facts = bundle.facts
     if facts["device"]["emulated"]:
         return "emulated processor: latency is INVALID"
+    n = int((bundle.samples()["phase"] == "steady").sum())
     if n < facts["protocol"]["count"]:
         return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"
     return ""

@@ -9,6 +9,7 @@ another's bundles. Nothing here judges.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import secrets
 import tempfile
@@ -20,12 +21,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import bundle as bundles
-from harness import device, measure, model_file, runtime, suite, targets
+from harness import device, measure, model_file, runtime, suite, targets, timing
 from harness.errors import HarnessError, InvalidError
 from harness.supervisor import Supervisor, WorkerFailure
 
 LANES = ("tensor", "image")  # in the order they are run
-_TIMED_CASES = 16  # frames the steady phase goes round; they stay decoded in the worker
 _MEMORY_FRAMES = 4  # inferences of the memory pass
 
 
@@ -41,6 +41,9 @@ class Request:
         timeout: seconds that one inference or model load may take.
         memory_limit_mb: resident memory a worker may use; None for no limit.
         stages: keep what lies between the stages of the image lane.
+        parity: run every case; else only time.
+        frame: id of the case that is timed; None for the one of middle size.
+        paced, sustained: see :class:`harness.timing.Plan`.
     """
 
     specs: tuple[str, ...]
@@ -54,6 +57,10 @@ class Request:
     timeout: float = 120.0
     memory_limit_mb: int | None = None
     stages: bool = False
+    parity: bool = True
+    frame: str | None = None
+    paced: tuple[float, ...] = ()
+    sustained: float = 0.0
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Request:
@@ -85,6 +92,7 @@ def plan(request: Request) -> Plan:
         HarnessError: an unknown runtime, no such model or suite, a model without contract, …
     """
     cases = suite.find(request.suite)
+    _timed_case(request, cases)
     arms = [_arm(request, spec, order) for order, spec in enumerate(_unique(request.specs))]
     return Plan(request, cases, _feed_contract(request), arms)
 
@@ -135,7 +143,6 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
                 raise HarnessError(
                     f"{bundle.path}: {arm.model.path} has changed since the run was interrupted; start a new run"
                 )
-            facts["protocol"]["restarts"] += 1
             arm.writers[bundle.lane] = bundles.BundleWriter(bundle.path, facts)
             arms[bundle.label] = arm
         _run_arms(request, cases, list(arms.values()), stored["feed"], progress)
@@ -152,6 +159,30 @@ class _Arm:
     model: model_file.ModelFile | None
     problem: WorkerFailure | None
     writers: dict[str, bundles.BundleWriter] = dataclasses.field(default_factory=dict)
+
+    @property
+    def timed(self) -> bundles.BundleWriter:
+        """The bundle of the last lane, which is the one that is timed; it stays open for the memory pass."""
+        return list(self.writers.values())[-1]
+
+    @property
+    def log(self) -> Path:
+        """Where the worker's standard error goes; kept where it failed."""
+        return self.timed.folder.parent / f"{self.timed.facts['run_id']}.log"
+
+    @property
+    def finished(self) -> bool:
+        return self.timed.facts["status"] != "partial"
+
+    def finish(self) -> None:
+        self.timed.finish("complete")
+        self.log.unlink(missing_ok=True)
+
+    def fail(self, failure: WorkerFailure) -> None:
+        error = {"kind": failure.kind, "message": str(failure), "case": failure.case}
+        for writer in self.writers.values():
+            if writer.facts["status"] == "partial":
+                writer.finish("failed", error)
 
 
 def _unique(specs: tuple[str, ...]) -> Iterator[str]:
@@ -227,7 +258,14 @@ def _initial_facts(
         "device": device.describe(),
         "build": {},
         "lane": lane,
-        "protocol": {**profile.facts(), "warmup": 0, "restarts": 1, "seed": None, "timer": device.timer()},
+        "protocol": {
+            **profile.facts(),
+            "parity": request.parity,
+            "warmup": 0,
+            "restarts": 0,
+            "seed": None,
+            "timer": device.timer(),
+        },
         "conditions": {},
         "timing": {},
         "memory": {},
@@ -240,49 +278,55 @@ def _initial_facts(
 
 
 def _run_arms(request: Request, cases: suite.Suite, arms: list[_Arm], feed: str, progress: Progress) -> list[Path]:
+    """Every case of every arm, then their timing beside each other, then memory: a pass of its own for each."""
     for arm in arms:
-        try:
+        with _finishing(arm, progress):
             if arm.problem:
                 raise arm.problem
-            _run_arm(request, cases, arm, feed, progress)
-        except WorkerFailure as failure:
-            error = {"kind": failure.kind, "message": str(failure), "case": failure.case}
-            for writer in arm.writers.values():
-                if writer.facts["status"] == "partial":
-                    writer.finish("failed", error)
-            progress(arm.label, f"failed: {failure}", 1, 1)
+            if request.parity:
+                _run_lanes(request, cases, arm, feed, progress)
+    _time(request, cases, [arm for arm in arms if not arm.finished], feed, progress)
+    for arm in arms:
+        if not arm.finished:
+            with _finishing(arm, progress):
+                progress(arm.label, "memory pass", 0, 1)
+                with _worker(request, arm) as worker:
+                    _activate(request, arm, feed, worker)
+                    arm.timed.facts["memory"] = _memory_pass(cases, worker)
+                arm.finish()
+                progress(arm.label, "done", 1, 1)
     return [writer.folder for arm in arms for writer in arm.writers.values()]
 
 
-def _run_arm(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progress: Progress) -> None:
-    # The last lane is the one that is timed: its bundle stays open for the timing and the memory pass.
-    timed = list(arm.writers.values())[-1]
-    log = timed.folder.parent / f"{timed.facts['run_id']}.log"
-    with _worker(request, arm, log) as worker:
+@contextmanager
+def _finishing(arm: _Arm, progress: Progress) -> Iterator[None]:
+    """What becomes of an arm's worker in this block is written into its bundles, and stops nobody else."""
+    try:
+        yield
+    except WorkerFailure as failure:
+        arm.fail(failure)
+        progress(arm.label, f"failed: {failure}", 1, 1)
+
+
+def _run_lanes(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progress: Progress) -> None:
+    with _worker(request, arm) as worker:
         progress(arm.label, "loading", 0, 1)
         activation = _activate(request, arm, feed, worker)
         for lane, writer in arm.writers.items():
+            writer.facts["protocol"]["restarts"] += 1
             _record_activation(writer, activation)
             _run_lane(request, cases, arm.label, lane, writer, worker, progress)
-            if writer is not timed:
+            if writer is not arm.timed:
                 writer.finish("complete")
-        _time(cases, arm.label, timed, worker, progress)
-    progress(arm.label, "memory pass", 0, 1)
-    with _worker(request, arm, log) as worker:
-        _activate(request, arm, feed, worker)
-        timed.facts["memory"] = _memory_pass(cases, worker)
-    timed.finish("complete")
-    log.unlink(missing_ok=True)
-    progress(arm.label, "done", 1, 1)
 
 
 @contextmanager
-def _worker(request: Request, arm: _Arm, log: Path) -> Iterator[Supervisor]:
+def _worker(request: Request, arm: _Arm) -> Iterator[Supervisor]:
     entry = runtime.registered()[arm.spec.runtime]
     limit = request.memory_limit_mb
     memory = limit << 20 if limit else None
     if arm.spec.target is None:
-        with Supervisor(entry.value, log, request.timeout, memory) as worker:
+        with Supervisor(entry.value, arm.log, request.timeout, memory) as worker:
             yield worker
         return
     try:
@@ -291,7 +335,7 @@ def _worker(request: Request, arm: _Arm, log: Path) -> Iterator[Supervisor]:
         raise WorkerFailure("runtime", str(error)) from None
     with tempfile.TemporaryDirectory() as folder:
         targets.link_packages(Path(folder))
-        with Supervisor(entry.value, log, request.timeout, memory, python, Path(folder)) as worker:
+        with Supervisor(entry.value, arm.log, request.timeout, memory, python, Path(folder)) as worker:
             yield worker
 
 
@@ -359,26 +403,55 @@ def _ask_case(
         raise WorkerFailure(failure.kind, f"case {case.id}: {failure}", case.id) from None
 
 
-def _time(cases: suite.Suite, label: str, writer: bundles.BundleWriter, worker: Supervisor, progress: Progress) -> None:
-    facts = writer.facts
-    profile = measure.PROFILES[facts["protocol"]["profile"]]
-    if profile.count == 0:
+def _time(request: Request, cases: suite.Suite, arms: list[_Arm], feed: str, progress: Progress) -> None:
+    """Time the arms beside each other; one that fails is finished as failed."""
+    profile = measure.PROFILES[request.profile]
+    arms = [arm for arm in arms if arm.timed.facts["lane"] == "image"]
+    if profile.count == 0 or not arms:
         return
-    frames = [(case.id, str(case.image.path)) for case in cases.cases[:_TIMED_CASES]]
-    restart = facts["protocol"]["restarts"] - 1
+    frame = _timed_case(request, cases)
+    plan = timing.Plan(
+        profile=profile,
+        frame=(frame.id, str(frame.image.path)),
+        paced=request.paced,
+        sustained=request.sustained,
+        cpus=timing.processors(request.threads),
+    )
+    timed = [
+        timing.Arm(
+            label=arm.label,
+            start=functools.partial(_worker, request, arm),
+            activate=functools.partial(_activate_and_record, request, arm, feed),
+            writer=arm.timed,
+        )
+        for arm in arms
+    ]
+    timing.time_arms(timed, plan, progress)
+    for arm, result in zip(arms, timed, strict=True):
+        if result.failure:
+            arm.fail(result.failure)
+            progress(arm.label, f"failed: {result.failure}", 1, 1)
 
-    def time_block(count: int, first: int) -> measure.Samples:
-        return worker.request("time", cases=frames, frames=count, first=first)["samples"]
 
-    start = None
-    for block, samples in enumerate(measure.steady_blocks(profile, time_block)):
-        writer.add_samples({"phase": "steady", "restart": restart, "block": block, **row} for row in samples)
-        start = start or samples[0]["start_ns"]
-        elapsed = (samples[-1]["start_ns"] - start) / 1e9
-        progress(label, "timing", min(elapsed, profile.duration), profile.duration)
-        if block == 0:
-            facts["conditions"]["during"] = device.conditions()
-    facts["conditions"]["after"] = device.conditions()
+def _activate_and_record(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dict[str, Any]:
+    activation = _activate(request, arm, feed, worker)
+    _record_activation(arm.timed, activation)
+    return activation
+
+
+def _timed_case(request: Request, cases: suite.Suite) -> suite.Case:
+    """The case whose picture is timed: the one that is named, or the one of middle size.
+
+    Raises:
+        HarnessError: there is no case of that name.
+    """
+    if request.frame is not None:
+        found = next((case for case in cases.cases if case.id == request.frame), None)
+        if found is None:
+            raise HarnessError(f"suite {cases.id!r} has no case {request.frame!r}: harness suite show {cases.id}")
+        return found
+    by_size = sorted(cases.cases, key=lambda case: case.height * case.width)
+    return by_size[len(by_size) // 2]
 
 
 def _memory_pass(cases: suite.Suite, worker: Supervisor) -> dict[str, Any]:

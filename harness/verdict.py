@@ -30,8 +30,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_SEVERITY.index, default=Verdict.INVALID)
 
 
-def exit_code(verdict: Verdict) -> ExitCode:
-    """The exit status of a command that ends with this parity verdict. Only skipped rows compared nothing."""
+def exit_code(verdict: Verdict, only_slow: bool = False) -> ExitCode:
+    """The exit status of a command that ends with this verdict. Only skipped rows compared nothing.
+
+    Args:
+        only_slow: the masks agree, and all that fails is a matter of speed.
+    """
     if verdict in (Verdict.INVALID, Verdict.SKIP):
         return ExitCode.INVALID
-    return ExitCode.PARITY if verdict is Verdict.FAIL else ExitCode.PASS
+    if verdict is Verdict.FAIL:
+        return ExitCode.PERFORMANCE if only_slow else ExitCode.PARITY
+    return ExitCode.PASS

@@ -72,6 +72,30 @@ class Worker:
             gc.enable()
         return {"samples": [_sample(case, inference) for case, inference in timed]}
 
+    def pace(self, cases: list[tuple[str, str]], fps: float, seconds: float) -> dict[str, Any]:
+        """Run at a camera's rate: a frame is due every ``1 / fps`` seconds, and those that came while one was worked
+        on are dropped but for the newest."""
+        decoded = [(case, self._frame(Path(image))) for case, image in cases]
+        period = round(1e9 / fps)
+        samples, number, begin = [], 0, time.perf_counter_ns()
+        gc.collect()
+        gc.disable()
+        try:
+            while number * period < seconds * 1e9:
+                due = begin + number * period
+                _wait_until(due)
+                case, frame = decoded[number % len(decoded)]
+                inference = self.runtime.infer_image(frame)
+                end = time.perf_counter_ns()
+                newest = max(number + 1, (end - begin) // period)
+                samples.append(
+                    {**_sample(case, inference), "due_ns": due, "presented_ns": end, "dropped": newest - number - 1}
+                )
+                number = newest
+        finally:
+            gc.enable()
+        return {"samples": samples}
+
     def peak(self) -> dict[str, Any]:
         """Highest resident memory of this process so far."""
         peak, how = peak_memory()
@@ -96,6 +120,13 @@ class Worker:
 def _sample(case: str, inference: Inference) -> dict[str, Any]:
     stages = {f"{stage}_ns": duration for stage, duration in inference.stages_ns.items()}
     return {"case": case, "start_ns": inference.start_ns, **stages, "total_ns": inference.total_ns}
+
+
+def _wait_until(due_ns: int) -> None:
+    """Sleep, and wait actively for the last millisecond: a sleep alone wakes too late."""
+    while (left := due_ns - time.perf_counter_ns()) > 0:
+        if left > 1_500_000:
+            time.sleep((left - 1_000_000) / 1e9)
 
 
 def peak_memory() -> tuple[int, str]:

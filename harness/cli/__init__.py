@@ -15,6 +15,7 @@ from harness.errors import ExitCode, HarnessError
 _COMMANDS = {
     "run": ("harness.cli.run", "Run runtimes over a suite and leave a bundle for each."),
     "compare": ("harness.cli.compare", "Compare runtimes or recorded bundles with a reference."),
+    "bench": ("harness.cli.bench", "Time runtimes beside each other: latency, FPS and memory only."),
     "report": ("harness.cli.report", "Rebuild a report from bundles alone."),
     "runtimes": ("harness.cli.runtimes", "List what can be run here, and what to install."),
     "suite": ("harness.cli.suite", "List, make, check and pack suites."),

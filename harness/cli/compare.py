@@ -58,10 +58,10 @@ def compare(
 
     config = compare_config.load(config_path) if config_path else compare_config.CompareConfig()
     options = {name: config.options.get(name) if value is None else value for name, value in options.items()}
-    raise SystemExit(_start(runs or config.runs, gates or config.gates, options, out, as_json))
+    raise SystemExit(start(runs or config.runs, gates or config.gates, options, out, as_json))
 
 
-def _start(
+def start(
     names: tuple[str, ...], gates_path: str | None, options: dict[str, Any], out: str | None, as_json: bool
 ) -> ExitCode:
     """Look everything up, then run what is to be run, then judge."""

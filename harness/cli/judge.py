@@ -48,7 +48,7 @@ def judge_and_report(
     else:
         # A pipe has no width to fit.
         console.print_table(comparison, Console(width=None if sys.stdout.isatty() else 140), page)
-    return verdict.exit_code(comparison.verdict)
+    return verdict.exit_code(comparison.verdict, comparison.only_slow)
 
 
 def _suite_of(reference: Run, given: str | None) -> Suite | None:

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-_RUN_OPTIONS = (
+_TIMING_OPTIONS = (
     click.option("--model", metavar="PATH", help="Model folder, or a single model file.  [default: the shipped model]"),
     click.option(
         "--contract",
@@ -27,15 +27,11 @@ _RUN_OPTIONS = (
     ),
     click.option("--suite", metavar="NAME|DIR", help="Shipped suite or a suite's folder.  [default: portraits]"),
     click.option(
-        "--lane",
-        type=click.Choice(["tensor", "image", "both"]),
-        help="Feed the same tensor, or pictures.  [default: both]",
-    ),
-    click.option(
         "--profile",
         type=click.Choice(list(measure.PROFILES)),
         help="How long to time; none: parity only.  [default: normal]",
     ),
+    click.option("--frame", metavar="CASE", help="Case whose picture is timed.  [default: the one of middle size]"),
     click.option("--threads", type=click.IntRange(1, 256), help="Threads of a runtime.  [default: 1]"),
     click.option(
         "--timeout",
@@ -45,15 +41,22 @@ _RUN_OPTIONS = (
     ),
     click.option("--memory-limit", type=click.IntRange(min=1), metavar="MB", help="Resident memory a runtime may use."),
     click.option(
-        "--stages/--no-stages",
-        default=None,
-        help="Keep what lies between the stages of a frame, to see where runtimes part.  [default: no]",
-    ),
-    click.option(
         "--out",
         metavar="DIR",
         type=click.Path(file_okay=False),
         help="Where results go.  [default: reports/<time>-<name>]",
+    ),
+)
+_CASES_OPTIONS = (
+    click.option(
+        "--lane",
+        type=click.Choice(["tensor", "image", "both"]),
+        help="Feed the same tensor, or pictures.  [default: both]",
+    ),
+    click.option(
+        "--stages/--no-stages",
+        default=None,
+        help="Keep what lies between the stages of a frame, to see where runtimes part.  [default: no]",
     ),
     click.option(
         "--resume",
@@ -64,11 +67,18 @@ _RUN_OPTIONS = (
 )
 
 
-def run_options(function: F) -> F:
-    """The options of ``run`` and ``compare``."""
-    for option in reversed(_RUN_OPTIONS):
+def timing_options(function: F) -> F:
+    """The options of a command that takes times alone."""
+    for option in reversed(_TIMING_OPTIONS):
         function = option(function)
     return function
+
+
+def run_options(function: F) -> F:
+    """The options of ``run`` and ``compare``."""
+    for option in reversed(_CASES_OPTIONS):
+        function = option(function)
+    return timing_options(function)
 
 
 def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
@@ -87,7 +97,11 @@ def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
         "contract": options["contract"] and str(Path(options["contract"]).resolve()),
         "timeout": options["timeout"],
         "memory_limit_mb": options["memory_limit"],
-        "stages": options["stages"],
+        "stages": options.get("stages"),
+        "frame": options["frame"],
+        "parity": options.get("parity"),
+        "paced": options.get("paced"),
+        "sustained": options.get("sustained"),
     }
     return session.Request(specs=specs, **{name: value for name, value in given.items() if value is not None})
 

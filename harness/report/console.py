@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.comparison import Comparison, RunSummary
-from harness.report import figures, live, overview
+from harness.report import figures, live, overview, speed
 from harness.verdict import Verdict
 
 _STYLES = {
@@ -51,13 +51,24 @@ def _fill(table: Table, comparison: Comparison) -> None:
     """Verdicts by lane and figures of each run of a suite."""
     found = overview.index(comparison)
     lanes = overview.lanes(comparison)
-    for lane in lanes:
-        table.add_column(lane, no_wrap=True)
-    for name in ("max err", "mask IoU", "GT IoU", "p50 ms", "p90 ms", "FPS", "mem MB", "size MB"):
+    masks, timed = not speed.only_timed(comparison), _are_timed(comparison)
+    verdicts = [*(lanes if masks else ()), *(("timing",) if timed else ())]
+    for column in verdicts:
+        table.add_column(column, no_wrap=True)
+    headings = (*(_MASKS if masks else ("not invoke",)), *(("times as long",) if timed else ()), *_TIMES)
+    for name in headings:
         table.add_column(name, justify="right", no_wrap=True)
     for run in comparison.runs:
-        verdicts = [_verdict(run, overview.lane_verdict(run, lane, found)) for lane in lanes]
-        table.add_row(Text(run.label), *verdicts, *map(Text, _figures(run)))
+        cells = [_verdict(run, overview.lane_verdict(run, column, found)) for column in verdicts]
+        ratio = [speed.times(speed.ratio(comparison, run.label))] if timed else []
+        table.add_row(
+            Text(run.label), *cells, *map(Text, [*(_masks(run) if masks else _not_invoke(run)), *ratio, *_times(run)])
+        )
+
+
+def _are_timed(comparison: Comparison) -> bool:
+    """Whether any run was timed beside the reference."""
+    return any(row.of_performance for row in comparison.rows)
 
 
 def _fill_live(table: Table, comparison: Comparison) -> None:
@@ -82,12 +93,27 @@ def _verdict(run: RunSummary, verdict: Verdict | None) -> Text:
     return Text(str(verdict or "-"), style=_STYLES.get(verdict, "") if verdict else "dim")
 
 
-def _figures(run: RunSummary) -> list[str]:
-    timed = run.latency
+_MASKS = ("max err", "mask IoU", "GT IoU")
+_TIMES = ("p50 ms", "p90 ms", "FPS", "mem MB", "size MB")
+
+
+def _masks(run: RunSummary) -> list[str]:
     return [
         "-" if run.reference else figures.error(overview.worst_of_lanes(run, "max_abs", max)),
         "-" if run.reference else figures.iou(overview.worst_of_lanes(run, "mask_iou", min)),
         figures.iou(overview.truth(run, "gt_iou")),
+    ]
+
+
+def _not_invoke(run: RunSummary) -> list[str]:
+    """How much of a frame is not the network."""
+    share = speed.not_invoke(run)
+    return ["n/a" if share is None else f"{share:.0%}"]
+
+
+def _times(run: RunSummary) -> list[str]:
+    timed = run.latency
+    return [
         figures.milliseconds(timed.p50 if timed else None),
         figures.milliseconds(timed.p90 if timed else None),
         figures.rate(timed.fps if timed else None),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from harness.comparison import CaseResult, Comparison, Limit, Row, RunSummary
-from harness.report import figures, live
+from harness.report import figures, live, speed
 from harness.verdict import Verdict, worst
 
 AGREES = (Verdict.PASS, Verdict.WARN)
@@ -102,17 +102,18 @@ def headline(comparison: Comparison) -> list[str]:
     failed = _failed_cases(comparison)
     invalid = [run for run in others if run.verdict in (Verdict.INVALID, Verdict.SKIP)]
     sentences = [f"{_names(invalid)} could not be compared."] if invalid else []
-    sentences += [
-        _differs(run, reference, len(failed[run.label]), total) for run in others if run.verdict is Verdict.FAIL
-    ]
-    if agree := [run for run in others if run.verdict in AGREES]:
+    if speed.only_timed(comparison):
+        return sentences + speed.sentences(comparison)
+    unequal = {row.run for row in comparison.rows if row.verdict is Verdict.FAIL and not row.of_performance}
+    sentences += [_differs(run, reference, len(failed[run.label]), total) for run in others if run.label in unequal]
+    if agree := [run for run in others if run not in invalid and run.label not in unequal]:
         whole = len(agree) == len(others) > 1
         who = f"All {len(agree)} runs" if whole else _names(agree)
         verb = "agrees" if len(agree) == 1 else "agree"
         sentences.append(f"{who} {verb} with {reference.label} on {_all(total)}.")
     if reference.verdict is Verdict.FAIL:
         sentences.append(f"The reference {reference.label} itself failed.")
-    return sentences
+    return sentences + speed.sentences(comparison)
 
 
 def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:

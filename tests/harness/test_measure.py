@@ -1,34 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the steady phase has lasted long enough: count and duration, or the cap. A clock of the tests' own."""
+"""How much of a profile is left, and when times have settled."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import measure
-from harness.measure import Profile
-
-
-class Clock:
-    """A clock that moves only when frames are timed."""
-
-    def __init__(self, seconds_per_frame: float) -> None:
-        self.now = 1000.0
-        self.per_frame = seconds_per_frame
-        self.calls: list[tuple[int, int]] = []
-
-    def time_block(self, frames: int, first: int) -> measure.Samples:
-        self.calls.append((frames, first))
-        self.now += frames * self.per_frame
-        return [{"seq": first + i} for i in range(frames)]
-
-    def run(self, profile: Profile, done: int = 0) -> list[int]:
-        """Numbers of all frames that were timed."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(measure.time, "monotonic", lambda: self.now)
-            return [s["seq"] for block in measure.steady_blocks(profile, self.time_block, done) for s in block]
+from harness.measure import Profile, Quota, Warmup
 
 
 def test_the_profiles() -> None:
@@ -39,46 +19,84 @@ def test_the_profiles() -> None:
         "submission": (1024, 60.0),
     }
     assert measure.PROFILES["quick"].facts() == {"profile": "quick", "count": 64, "duration_s": 6.0}
+    assert all(p.restarts >= 3 for p in measure.PROFILES.values() if p.count)
 
 
-@given(st.floats(1e-4, 0.5), st.sampled_from([Profile("a", 64, 6.0), Profile("b", 10, 20.0), Profile("c", 500, 1.0)]))
-def test_the_steady_phase_reaches_count_and_duration_and_ends_soon_after(per_frame: float, profile: Profile) -> None:
-    clock = Clock(per_frame)
+profiles = st.builds(Profile, st.just("p"), st.integers(1, 500), st.floats(0.5, 60), st.integers(1, 7))
 
-    frames = clock.run(profile)
 
-    capped = (clock.now - 1000.0) >= 10 * profile.duration
-    assert frames == list(range(len(frames)))
-    assert capped or (len(frames) >= profile.count and clock.now - 1000.0 >= profile.duration)
-    # Without the last block one of the two was not reached.
-    before = len(frames) - clock.calls[-1][0]
-    assert before < profile.count or before * per_frame < profile.duration
+@given(profiles, st.floats(1e-4, 0.3))
+def test_count_and_duration_are_both_reached_over_all_restarts_unless_given_up(
+    profile: Profile, per_frame: float
+) -> None:
+    frames, seconds, given_up = 0, 0.0, False
+    for _ in range(profile.restarts):
+        quota = Quota(profile)
+        while not (quota.reached or quota.given_up):
+            block = 4 if not quota.frames else measure.frames_for(measure.BLOCK_SECONDS, quota.per_frame)
+            quota.add(block, block * per_frame)
+        frames, seconds, given_up = frames + quota.frames, seconds + quota.seconds, given_up or quota.given_up
+        assert quota.given_up or quota.share == 1.0
+
+    assert given_up or (frames >= profile.count and seconds >= profile.duration - 1e-6)
 
 
 def test_a_slow_runtime_is_given_up_at_ten_times_the_planned_duration() -> None:
-    clock = Clock(seconds_per_frame=3.0)
+    quota = Quota(Profile("p", 64, 5.0, 5))
 
-    frames = clock.run(Profile("quick", 64, 6.0))
-
-    assert 60.0 <= clock.now - 1000.0 <= 60.0 + 4 * 3.0
-    assert len(frames) < 64
+    quota.add(3, 9.9)
+    assert not quota.given_up
+    quota.add(1, 0.2)
+    assert quota.given_up
+    assert not quota.reached
 
 
 @given(st.floats(1e-5, 2.0))
-def test_blocks_are_about_half_a_second_long(per_frame: float) -> None:
-    clock = Clock(per_frame)
+def test_a_block_is_about_as_long_as_asked_and_has_a_frame(per_frame: float) -> None:
+    frames = measure.frames_for(measure.BLOCK_SECONDS, per_frame)
 
-    clock.run(Profile("normal", 128, 10.0))
-
-    after_the_first = [frames for frames, _ in clock.calls[1:]]
-    assert all(frames == 1 or frames * per_frame <= 0.5 + per_frame for frames in after_the_first)
-    assert all(1 <= frames <= 1024 for frames in after_the_first)
+    assert 1 <= frames <= 4096
+    assert frames in (1, 4096) or abs(frames * per_frame - measure.BLOCK_SECONDS) <= per_frame
 
 
-def test_a_resumed_phase_counts_the_frames_it_left_behind() -> None:
-    clock = Clock(seconds_per_frame=0.1)
+def warm_up(time_of_frame: list[float]) -> Warmup:
+    """A warm-up over frames of these times; the last one goes on for ever."""
+    warmup, number = Warmup(), 0
+    while not warmup.over:
+        times = [time_of_frame[min(number + i, len(time_of_frame) - 1)] for i in range(warmup.next_frames)]
+        warmup.add(times)
+        number += len(times)
+    return warmup
 
-    frames = clock.run(Profile("x", 64, 0.5), done=60)
 
-    assert frames[0] == 60
-    assert 64 <= 60 + len(frames) < 75
+@given(st.floats(1e-4, 0.05))
+def test_even_times_settle_at_once(per_frame: float) -> None:
+    warmup = warm_up([per_frame])
+
+    assert warmup.settled
+    assert warmup.seconds <= 4 * (0.1 + per_frame) + 2 * per_frame
+
+
+@given(st.floats(1.4, 3.0), st.integers(20, 150))
+def test_falling_times_are_waited_for(factor: float, falling: int) -> None:
+    """Frames get steadily faster, as with a processor whose clock is rising, then stay."""
+    times = [0.01 * factor ** (1 - i / falling) for i in range(falling)]
+    assume(sum(times) < 2.0)
+
+    warmup = warm_up([*times, 0.01])
+
+    assert warmup.settled
+    reached = times[warmup.frames] if warmup.frames < falling else 0.01
+    assert reached <= 0.0105
+
+
+def test_times_that_never_settle_end_after_three_seconds_and_say_so() -> None:
+    warmup = warm_up([0.02 * 0.995**i for i in range(2000)])
+
+    assert not warmup.settled
+    assert 3.0 <= warmup.seconds < 3.2
+
+
+@pytest.mark.parametrize("profile", [p for p in measure.PROFILES.values() if p.count], ids=lambda p: p.name)
+def test_a_restart_holds_several_blocks_of_each_runtime(profile: Profile) -> None:
+    assert profile.duration_per_restart / measure.BLOCK_SECONDS >= 4

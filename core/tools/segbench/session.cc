@@ -132,6 +132,7 @@ Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& 
       {"protocol", Json::Object{{"profile", profile.name},
                                 {"count", profile.count},
                                 {"duration_s", profile.duration},
+                                {"parity", true},
                                 {"warmup", 0},
                                 {"restarts", 1},
                                 {"seed", nullptr},

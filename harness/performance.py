@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast a run is beside the reference, from blocks that took turns in one session. Knows no models and no masks.
+
+Bundles of different sessions are not paired: their latencies are shown side by side and nothing follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness import stats
+from harness.bundle import Bundle
+from harness.comparison import Limit, Row
+from harness.gates import Gates, judge_ratio
+from harness.latency import untrusted
+from harness.verdict import Verdict
+
+LANE = "timing"
+"""What the rows of this module have for a lane."""
+STAGES = ("total", "preprocess", "invoke", "postprocess")
+_ALPHA = 0.05
+_BUSY = 0.25
+"""Processors kept busy by others from which on a measurement can no longer condemn anything."""
+
+
+def paired(reference: Bundle | None, bundle: Bundle | None) -> bool:
+    """Whether two bundles were timed beside each other."""
+    if reference is None or bundle is None:
+        return False
+    return bool(reference.facts["session"]["id"] == bundle.facts["session"]["id"])
+
+
+def effects(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, float]]:
+    """For each stage that both have: how many times as long it takes, and by how many milliseconds at the median."""
+    ours, theirs = _steady(bundle), _steady(reference)
+    found = {}
+    for stage in STAGES:
+        column = f"{stage}_ns"
+        pairs = list(_pairs(theirs[column], ours[column]))
+        effect = stats.effect(pairs)
+        if effect is not None:
+            a, b = (np.concatenate([part[:, side] for part in pairs]) for side in (0, 1))
+            found[stage] = effect, float(np.median(b) - np.median(a)) / 1e6
+    return found
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A run beside the reference: its label, its variant, and the bundles of their image lanes."""
+
+    label: str
+    variant: str
+    reference: Bundle
+    bundle: Bundle
+
+
+def judge(timed: Sequence[Timed], gates: Gates) -> list[Row]:
+    """One row per run and stage, ``latency/<stage>/ratio``, and one of the reference against itself.
+
+    A slowdown is a FAIL only where the whole interval lies beyond the gate, also when all rows are considered
+    together (Holm), and the difference exceeds the gate's floor. Where others used the processors meanwhile it is at
+    most a WARN.
+    """
+    rows = [row for run in timed if (row := _untrusted(run))]
+    sound = [run for run in timed if not _untrusted(run)]
+    measured = [
+        (run, stage, *figures) for run in sound for stage, figures in effects(run.reference, run.bundle).items()
+    ]
+    limits = [gates.limit(run.variant, LANE, f"latency/{stage}/ratio") for run, stage, *_ in measured]
+    certain = _certain([effect for _, _, effect, _ in measured], limits)
+    for (run, stage, effect, difference), limit, sure in zip(measured, limits, certain, strict=True):
+        row = judge_ratio(run.label, LANE, f"latency/{stage}/ratio", effect, difference, limit, sure)
+        busy = max(_others(run.reference), _others(run.bundle))
+        if row.verdict is Verdict.FAIL and busy > _BUSY:
+            note = f"others kept {busy:.2g} processors busy meanwhile: measure again on a quiet machine; {row.note}"
+            row = replace(row, verdict=Verdict.WARN, note=note)
+        rows.append(row)
+    return rows + _noise(sound)
+
+
+def _certain(effects: Sequence[stats.Effect], limits: Sequence[Limit | None]) -> list[bool]:
+    """Which effects lie beyond their limits also when all are considered together."""
+    gated = [k for k, limit in enumerate(limits) if limit is not None and limit.max is not None]
+    p_values = [effects[k].p_slower(limits[k].max - 1) for k in gated]  # type: ignore[union-attr,operator]
+    # Half of 5 %: a one-sided p-value that is to agree with a two-sided interval.
+    beyond = dict(zip(gated, stats.holm(p_values) <= _ALPHA / 2, strict=True)) if gated else {}
+    return [bool(beyond.get(k, False)) for k in range(len(effects))]
+
+
+def _untrusted(run: Timed) -> Row | None:
+    note = untrusted(run.reference) or untrusted(run.bundle)
+    if not note:
+        return None
+    verdict = Verdict.SKIP if "emulated" in note else Verdict.INVALID
+    return Row(run.label, LANE, "latency/total/ratio", None, None, verdict, None, note)
+
+
+def _noise(timed: Sequence[Timed]) -> list[Row]:
+    """The reference against itself: what the machine alone can look like."""
+    if not timed:
+        return []
+    reference = timed[0].reference
+    total = _steady(reference)["total_ns"]
+    found = stats.noise(list(_pairs(total, total)))
+    if found is None:
+        return []
+    note = f"{found.low:.3f} … {found.high:.3f}: a difference inside cannot be seen here"
+    row = Row(reference.label, LANE, "latency/total/noise", found.estimate, None, Verdict.PASS, None, note)
+    return [replace(row, interval=(found.low, found.high))]
+
+
+def _steady(bundle: Bundle):  # type: ignore[no-untyped-def]  # a pandas table, which is imported where it is needed
+    """Median of every block: columns of nanoseconds, indexed by restart and block."""
+    samples = bundle.samples()
+    steady = samples[samples["phase"] == "steady"]
+    steady = steady.fillna({"restart": 0, "block": 0})
+    return steady.groupby(["restart", "block"])[[f"{stage}_ns" for stage in STAGES]].median()
+
+
+def _pairs(reference, ours) -> Iterator[np.ndarray]:  # type: ignore[no-untyped-def]  # two pandas columns
+    """For each start, the pairs of blocks that both have, shape (pairs, 2), in time order."""
+    joined = np.stack([reference.align(ours, join="inner")[side].to_numpy(np.float64) for side in (0, 1)], axis=1)
+    restarts = reference.align(ours, join="inner")[0].index.get_level_values("restart").to_numpy()
+    whole = np.isfinite(joined).all(axis=1) & (joined > 0).all(axis=1)
+    for restart in np.unique(restarts):
+        yield joined[(restarts == restart) & whole]
+
+
+def _others(bundle: Bundle) -> float:
+    """The most that others used of the processors while one start was timed."""
+    during = bundle.facts["conditions"].get("during") or []
+    shares = [told.get("other_processes") for told in during if isinstance(told, dict)]
+    return max((share for share in shares if share is not None), default=0.0)
