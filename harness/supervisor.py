@@ -18,7 +18,7 @@ from typing import Any
 
 _TICK = 0.2  # seconds between looks at the worker's memory
 _PACKAGES = Path(__file__).resolve().parent.parent  # where this environment has the harness
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     # glibc gives large arrays back to the system and takes them again, page by page, from sizes on that depend on what
@@ -26,6 +26,7 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
 }
+"""What every worker finds in its environment besides its parent's."""
 _LOG_TAIL = 3  # lines of the worker's log that an error repeats
 
 
@@ -64,7 +65,7 @@ class Supervisor:
         packages: Path = _PACKAGES,
     ) -> None:
         self.timeout, self.memory_limit, self.log = timeout, memory_limit, log
-        environment = {**os.environ, **_ENVIRONMENT}
+        environment = {**os.environ, **ENVIRONMENT}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(packages), os.environ.get("PYTHONPATH")]))
         with log.open("ab") as errors:
             self._process = subprocess.Popen(

@@ -20,7 +20,6 @@ from harness.bundle import BundleWriter
 from harness.measure import Profile, Quota, Warmup
 from harness.supervisor import Supervisor, WorkerFailure
 
-_FIRST_BLOCK = 4  # frames, while it is not known how long one takes
 _SUSTAINED_BLOCK = 1.0  # seconds
 
 
@@ -162,8 +161,7 @@ def _restart(
 
 
 def _steady_block(arm: Arm, plan: Plan, block: int, quota: Quota) -> None:
-    frames = _FIRST_BLOCK if not quota.frames else measure.frames_for(measure.BLOCK_SECONDS, quota.per_frame)
-    times = _seconds(arm.time(plan, "steady", block, frames))
+    times = _seconds(arm.time(plan, "steady", block, measure.block_frames(quota)))
     quota.add(len(times), sum(times))
 
 

@@ -33,7 +33,7 @@ def test_count_and_duration_are_both_reached_over_all_restarts_unless_given_up(
     for _ in range(profile.restarts):
         quota = Quota(profile)
         while not (quota.reached or quota.given_up):
-            block = 4 if not quota.frames else measure.frames_for(measure.BLOCK_SECONDS, quota.per_frame)
+            block = measure.block_frames(quota)
             quota.add(block, block * per_frame)
         frames, seconds, given_up = frames + quota.frames, seconds + quota.seconds, given_up or quota.given_up
         assert quota.given_up or quota.share == 1.0
