@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 GREEN = (0, 120, 60)  # BGR
-PATIENCE = 60
+PATIENCE = 120
 
 
 @dataclass
@@ -43,10 +43,21 @@ class Screen:
         subprocess.run(["import", "-window", "root", str(file)], env=self.environment, check=True, timeout=30)
         return cv2.imread(str(file))[:HEIGHT, :WIDTH]
 
+    def window(self) -> str:
+        """The application's window, once it is there: OpenCV's probe opens another before."""
+        deadline = time.monotonic() + PATIENCE
+        while not (found := self._xdotool("search", "--name", "^rtpy$").stdout):
+            assert time.monotonic() < deadline, "the window is not there"
+            time.sleep(0.1)
+        return found.split()[0]
+
     def press(self, key: str) -> None:
         """Press a key in the application's window."""
-        command = ["xdotool", "search", "--name", "^rtpy$", "key", "--window", "%1", key]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=30)
+        pressed = self._xdotool("key", "--window", self.window(), key)
+        assert pressed.returncode == 0, pressed.stderr
+
+    def _xdotool(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["xdotool", *words], env=self.environment, capture_output=True, text=True, timeout=30)
 
     def wait_for(self, what: Callable[[np.ndarray], bool]) -> np.ndarray:
         """The screen once it shows what is awaited."""
@@ -59,7 +70,8 @@ class Screen:
 @pytest.fixture
 def screen(tmp_path: Path) -> Iterator[Screen]:
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    # Without -noreset the server starts anew, and drops who is connecting, whenever its last client leaves.
+    command = ["Xvfb", "-displayfd", str(write), "-noreset", "-screen", "0", "640x480x24", "-nolisten", "tcp"]
     with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
         os.close(write)
         with os.fdopen(read) as told:
@@ -88,6 +100,7 @@ def test_the_window_shows_the_person_and_obeys_the_keys(screen: Screen, tmp_path
         return lambda shown: bool((shown[HEIGHT // 2 :, -4:] == colour).all())
 
     try:
+        screen.window()
         screen.wait_for(lambda shown: bool(shown.any()))
         screen.press("h")  # the text covers all of so small a picture
         shown = screen.wait_for(shows(GREEN))
@@ -96,10 +109,12 @@ def test_the_window_shows_the_person_and_obeys_the_keys(screen: Screen, tmp_path
         screen.wait_for(shows(GROUND))
         screen.press("m")
         screen.wait_for(shows(0))
-        screen.press("m")
+        screen.press("m")  # one key at a time: OpenCV keeps the last of those that came since it was asked
+        screen.wait_for(shows(GROUND))
         screen.press("c")
         screen.wait_for(shows(GREEN))
         screen.press("s")
+        screen.wait_for(lambda _: any(tmp_path.glob("rtpy-*.png")))
         screen.press("space")
         still = screen.wait_for(lambda shown: bool((shown == screen.picture()).all()))
         assert (still == SQUARE).all(axis=2).sum() == 16 * 16
