@@ -57,7 +57,8 @@ class Screen:
         assert pressed.returncode == 0, pressed.stderr
 
     def _xdotool(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["xdotool", *words], env=self.environment, capture_output=True, text=True, timeout=30)
+        command = ["xdotool", *words]
+        return subprocess.run(command, check=False, env=self.environment, capture_output=True, text=True, timeout=30)
 
     def wait_for(self, what: Callable[[np.ndarray], bool]) -> np.ndarray:
         """The screen once it shows what is awaited."""
