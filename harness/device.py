@@ -58,6 +58,8 @@ def conditions() -> dict[str, Any]:
         facts["load"] = [round(x, 2) for x in load]
     if frequency := _told(psutil, "cpu_freq"):
         facts["frequency_mhz"] = round(frequency.current)
+    if governor := _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"):
+        facts["governor"] = governor
     temperatures = _told(psutil, "sensors_temperatures") or {}
     hottest = [sensor.current for sensors in temperatures.values() for sensor in sensors if sensor.current]
     if hottest:

@@ -7,7 +7,9 @@ Facts are read from the file: the flatbuffer of a ``.tflite``, the archive of a 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,6 +21,11 @@ from harness.errors import ExitCode, HarnessError
 
 VARIANTS = ("fp32", "fp16", "dyn8", "int8")
 """TFLite variants in the order tables show them."""
+
+_ITEM_BYTES = {
+    "FLOAT32": 4, "FLOAT16": 2, "BFLOAT16": 2, "FLOAT64": 8, "BOOL": 1, "INT8": 1, "UINT8": 1, "INT16": 2, "UINT16": 2,
+    "INT32": 4, "UINT32": 4, "INT64": 8, "UINT64": 8,
+}  # fmt: skip
 
 _FORMATS = {".keras": "keras", ".h5": "h5", ".tflite": "tflite"}
 
@@ -43,6 +50,8 @@ class ModelFile:
         format: ``keras``, ``h5`` or ``tflite``.
         contract: the contract, and ``contract_text`` its source.
         ops: number of operators by name; empty where the file does not tell.
+        activations: what one inference holds beside the weights (:func:`_activations`); None where the file does not
+            tell.
         listed: whether ``model.json`` beside it lists this very file; None where there is none, or not this variant.
     """
 
@@ -56,6 +65,7 @@ class ModelFile:
     contract_text: str
     ops: dict[str, int] = field(default_factory=dict)
     listed: bool | None = None
+    activations: dict[str, int] | None = None
 
     def facts(self) -> dict[str, Any]:
         """The ``model`` part of ``run.json``."""
@@ -67,6 +77,7 @@ class ModelFile:
             "bytes": self.bytes,
             "contract": self.contract_text,
             "ops": sum(self.ops.values()) or None,
+            "activations": self.activations,
             "listed": self.listed,
         }
 
@@ -98,8 +109,9 @@ def find(model: str | Path, variant: str, contract: str | Path | None = None) ->
     data = file.read_bytes()
     ops: dict[str, int] = {}
     embedded: str | None = None
+    activations: dict[str, int] | None = None
     if format == "tflite":
-        variant, ops, embedded = _read_tflite(file, data)
+        variant, ops, activations, embedded = _read_tflite(file, data)
     elif format == "keras" and not zipfile.is_zipfile(file):
         raise DamagedModelError(f"{file}: not a Keras model: a .keras file is a zip archive and this is none")
     text, where = _contract_text(file, embedded, contract)
@@ -109,7 +121,7 @@ def find(model: str | Path, variant: str, contract: str | Path | None = None) ->
         raise ModelError(str(error)) from None
     digest = hashlib.sha256(data).hexdigest()
     listed = _listed(file, digest)
-    return ModelFile(file, name, variant, format, digest, len(data), parsed, text, ops, listed)
+    return ModelFile(file, name, variant, format, digest, len(data), parsed, text, ops, listed, activations)
 
 
 def available_variants(model: str | Path) -> list[str]:
@@ -153,8 +165,8 @@ def _contract_text(file: Path, embedded: str | None, given: str | Path | None) -
         raise ModelError(f"{source}: cannot read the contract: {error}") from None
 
 
-def _read_tflite(path: Path, data: bytes) -> tuple[str, dict[str, int], str | None]:
-    """Variant, number of operators by name, and the contract inside, if any, of a ``.tflite`` file.
+def _read_tflite(path: Path, data: bytes) -> tuple[str, dict[str, int], dict[str, int] | None, str | None]:
+    """Variant, number of operators by name, activations, and the contract inside, if any, of a ``.tflite`` file.
 
     Raises:
         DamagedModelError: the file is no TFLite model, or cut short.
@@ -169,7 +181,8 @@ def _read_tflite(path: Path, data: bytes) -> tuple[str, dict[str, int], str | No
         model = schema.ModelT.InitFromPackedBuf(data, 0)
         if not model.subgraphs or not model.operatorCodes:
             raise ValueError("no graph inside")
-        return _variant_of(model), _operators(model), _metadata(model, contracts.METADATA_NAME)
+        metadata = _metadata(model, contracts.METADATA_NAME)
+        return _variant_of(model), _operators(model), _activations(model), metadata
     except Exception as error:  # a damaged flatbuffer raises whatever its bytes happen to mean
         detail = f"{type(error).__name__}: {error}"
         raise DamagedModelError(f"{path}: damaged or cut short ({detail}); copy or export it again") from None
@@ -192,6 +205,46 @@ def _operators(flatbuffer: Any) -> dict[str, int]:
     ]
     counts = Counter(str(codes[op.opcodeIndex]) for graph in flatbuffer.subgraphs for op in graph.operators or [])
     return dict(sorted(counts.items()))
+
+
+def _activations(flatbuffer: Any) -> dict[str, int] | None:
+    """What one inference holds beside the constants, if the operators run one after another in the file's order.
+
+    ``tensors`` that are written, the input among them; the ``bytes`` of all of them: what a runtime without a memory
+    plan would allocate in one inference; and ``peak_bytes``, the most that is alive at once, from the operator that
+    writes a tensor to the last that reads it: what any plan must hold at least (the lower bound of Y. Pisarchyk,
+    J. Lee, *Efficient Memory Management for Deep Neural Net Inference*, 2020). All three follow from the file alone,
+    whatever the machine. Scratch memory of kernels and repacked weights are the runtime's affair and not in them.
+
+    Returns:
+        None where the file does not tell: several graphs, a shape that is known only when it runs, packed elements.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    if len(flatbuffer.subgraphs) != 1:
+        return None
+    names = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
+    graph = flatbuffer.subgraphs[0]
+    operators = graph.operators or []
+    born, dies = dict.fromkeys(map(int, graph.inputs), 0), dict[int, int]()
+    for step, operator in enumerate(operators):
+        for tensor in operator.outputs:
+            born.setdefault(int(tensor), step)
+        dies |= dict.fromkeys([int(t) for t in (*operator.inputs, *operator.outputs)], step)
+    dies |= dict.fromkeys(map(int, graph.outputs), len(operators) - 1)
+    change = [0] * (len(operators) + 1)
+    total = 0
+    for tensor, step in born.items():
+        described = graph.tensors[tensor]
+        shape, item = [int(n) for n in described.shape], _ITEM_BYTES.get(names[described.type])
+        signature = shape if described.shapeSignature is None else described.shapeSignature
+        if item is None or min(signature, default=0) < 0:
+            return None
+        size = math.prod(shape) * item
+        total += size
+        change[step] += size
+        change[dies.get(tensor, step) + 1] -= size
+    return {"tensors": len(born), "bytes": total, "peak_bytes": max(itertools.accumulate(change))}
 
 
 def _variant_of(flatbuffer: Any) -> str:

@@ -61,6 +61,16 @@ def open_runs(paths: Sequence[str | Path]) -> list[Run]:
     return runs
 
 
+def find_bundles(path: str | Path) -> list[Path]:
+    """The bundles that a path names: itself, or those of a folder or of the ``runs`` of a comparison's folder, in the
+    order of their session. A path that is neither is handed back, for opening it to complain."""
+    path = Path(path)
+    if bundles.is_bundle(path) or not path.is_dir():
+        return [path]
+    found = [p for folder in (path, path / "runs") for pattern in ("*.run", "*.run.zip") for p in folder.glob(pattern)]
+    return sorted(found, key=lambda p: (bundles.open(p).facts["session"]["order"], p.name))
+
+
 def _check_kinds(runs: Sequence[Run]) -> None:
     """Runs of a suite are judged by their tensors, camera applications stand side by side: never both at once."""
     for run in runs[1:]:

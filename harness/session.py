@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import bundle as bundles
-from harness import device, measure, model_file, runtime, suite, targets, timing
+from harness import device, latency, measure, model_file, runtime, suite, targets, timing
 from harness.errors import HarnessError, InvalidError
 from harness.supervisor import Supervisor, WorkerFailure
 
@@ -175,6 +175,8 @@ class _Arm:
         return self.timed.facts["status"] != "partial"
 
     def finish(self) -> None:
+        if steady := latency.steady(bundles.open(self.timed.folder)):
+            self.timed.facts["timing"]["steady"] = steady
         self.timed.finish("complete")
         self.log.unlink(missing_ok=True)
 

@@ -16,6 +16,7 @@ import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from harness import contract as contracts
 from harness import model_file
@@ -106,7 +107,34 @@ def test_the_facts_of_a_file(folder: Path, variant: str) -> None:
         "bytes": len(data),
         "contract": CONTRACT,
         "ops": sum(file.ops.values()),
+        "activations": file.activations,
         "listed": None,
+    }
+
+
+@pytest.mark.parametrize("variant", ["fp32", "fp16", "dyn8", "int8"])
+def test_activations_are_the_tensors_an_interpreter_without_delegates_writes(folder: Path, variant: str) -> None:
+    """Counted again the slow way: for every operator, which tensors were written before it and are read from it on."""
+    path = folder / f"model.{variant}.tflite"
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=plain)
+    interpreter.allocate_tensors()
+    size = {
+        d["index"]: int(np.prod(d["shape"])) * np.dtype(d["dtype"]).itemsize for d in interpreter.get_tensor_details()
+    }
+    operators = [(set(o["inputs"]), set(o["outputs"])) for o in interpreter._get_ops_details()]
+    written = {d["index"] for d in interpreter.get_input_details()}.union(*(outputs for _, outputs in operators))
+    results = {d["index"] for d in interpreter.get_output_details()}
+    alive = []
+    for step, (inputs, outputs) in enumerate(operators):
+        later = set().union(*(reads for reads, _ in operators[step + 1 :])) | results
+        before = written - set().union(*(writes for _, writes in operators[step:]))
+        alive.append((before & (inputs | later)) | outputs)
+
+    assert model_file.find(folder, variant).activations == {
+        "tensors": len(written),
+        "bytes": sum(size[tensor] for tensor in written),
+        "peak_bytes": max(sum(size[tensor] for tensor in tensors) for tensors in alive),
     }
 
 

@@ -75,6 +75,19 @@ def test_every_start_of_the_process_is_cold_warm_and_steady(timed: Path) -> None
         assert all(s["cold_start_ns"] > s["load_ns"] + s["first_inference_ns"] for s in timing)
 
 
+def test_the_summary_of_the_steady_phase_is_that_of_its_samples(timed: Path) -> None:
+    for label in ("tflite:int8", "tflite"):
+        frames, told = steady(timed, label), bundles_in(timed)[label, "image"].facts["timing"]["steady"]
+        ordered = sorted(frames["total_ns"])
+        wall = sum(
+            block["start_ns"].iloc[-1] + block["total_ns"].iloc[-1] - block["start_ns"].iloc[0]
+            for _, block in frames.groupby(["restart", "block"])
+        )
+        assert told["frames"] == len(frames)
+        assert told["p50_ns"] == ordered[-(-len(frames) // 2) - 1]
+        assert told["fps"] == pytest.approx(len(frames) / (wall / 1e9))
+
+
 def test_one_that_fails_is_named_and_the_others_are_timed_to_the_end(timed: Path) -> None:
     found = bundles_in(timed)
     failed = found["faulty", "image"].facts
