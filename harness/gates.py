@@ -129,7 +129,10 @@ def judge_ratio(
         difference_ms: by how much it is slower at the median; at most the limit's ``floor_ms`` is never a FAIL.
         certain: whether the slowdown is beyond the limit also when all rows together are considered.
     """
-    noted = f"{effect.low:.3f} … {effect.high:.3f}, {effect.pairs} pairs in {effect.restarts} starts"
+    starts = (
+        f"{effect.pairs} pairs in {effect.restarts} starts" if effect.pairs else f"{effect.restarts} unpaired starts"
+    )
+    noted = f"{effect.low:.3f} … {effect.high:.3f}, {starts}"
     judged = Row(run, lane, row, effect.estimate, limit, Verdict.PASS, None, noted, (effect.low, effect.high))
     if limit is None or limit.max is None:
         return judged
@@ -142,6 +145,27 @@ def judge_ratio(
             noted = f"inconclusive: {noted}"
     would_pass = _would_pass(effect.high, 1.0)
     return dataclasses.replace(judged, verdict=verdict, would_pass=would_pass, note=noted)
+
+
+def judge_interval(
+    run: str, lane: str, row: str, value: float, interval: tuple[float, float], limit: Limit | None, note: str = ""
+) -> Row:
+    """A figure that is known to an interval: FAIL where all of it lies beyond the tolerance, WARN where a part does, or
+    where the figure is beyond the one for warnings."""
+    judged = Row(run, lane, row, value, limit, Verdict.PASS, None, note, interval)
+    bound = None if limit is None else limit.min if limit.max is None else limit.max
+    if limit is None or bound is None:
+        return judged
+    sign = 1.0 if limit.max is not None else -1.0
+    best, worst = sorted(sign * end for end in interval)
+    if best > sign * bound:
+        verdict = Verdict.FAIL
+    elif worst > sign * bound:
+        verdict, note = Verdict.WARN, "; ".join(filter(None, ["inconclusive: the interval holds the gate", note]))
+    else:
+        warned = limit.warn is not None and sign * value > sign * limit.warn
+        verdict = Verdict.WARN if warned else Verdict.PASS
+    return dataclasses.replace(judged, verdict=verdict, would_pass=_would_pass(sign * worst, sign), note=note)
 
 
 def _would_pass(value: float, sign: float) -> float:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast a run is beside the reference, from blocks that took turns in one session. Knows no models and no masks.
 
-Bundles of different sessions are not paired: their latencies are shown side by side and nothing follows from them.
+Bundles of different sessions are not paired: their latencies are shown side by side and nothing follows from them,
+except where one is held against what was recorded of it earlier (:func:`judge_apart`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from harness.verdict import Verdict
 LANE = "timing"
 """What the rows of this module have for a lane."""
 STAGES = ("total", "preprocess", "invoke", "postprocess")
+_Measure = Callable[[Bundle, Bundle], dict[str, tuple[stats.Effect, float]]]
 _ALPHA = 0.05
 _BUSY = 0.25
 """Processors kept busy by others from which on a measurement can no longer condemn anything."""
@@ -47,6 +49,19 @@ def effects(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, 
     return found
 
 
+def effects_apart(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, float]]:
+    """As :func:`effects`, of bundles that were timed at different times: no block has a partner."""
+    sides = [_steady(reference), _steady(bundle)]
+    found = {}
+    for stage in STAGES:
+        columns = [side[f"{stage}_ns"].dropna() for side in sides]
+        then, now = ([part.to_numpy() for _, part in column.groupby(level="restart")] for column in columns)
+        effect = stats.unpaired(then, now) if all((column > 0).all() for column in columns) else None
+        if effect is not None:
+            found[stage] = effect, float(columns[1].median() - columns[0].median()) / 1e6
+    return found
+
+
 @dataclass(frozen=True)
 class Timed:
     """A run beside the reference: its label, its variant, and the bundles of their image lanes."""
@@ -64,21 +79,34 @@ def judge(timed: Sequence[Timed], gates: Gates) -> list[Row]:
     together (Holm), and the difference exceeds the gate's floor. Where others used the processors meanwhile it is at
     most a WARN.
     """
+    return _judge(timed, gates, effects, "latency") + _noise([run for run in timed if not _untrusted(run)])
+
+
+def judge_apart(timed: Sequence[Timed], gates: Gates) -> list[Row]:
+    """One row per run and stage, ``baseline/latency/<stage>/ratio``: beside a reference that was timed another day.
+
+    What the machine was like then and now is in these ratios, so their gates are wider, and an A B B A run remains the
+    way to know.
+    """
+    return _judge(timed, gates, effects_apart, "baseline/latency")
+
+
+def _judge(timed: Sequence[Timed], gates: Gates, measure: _Measure, name: str) -> list[Row]:
     rows = [row for run in timed if (row := _untrusted(run))]
     sound = [run for run in timed if not _untrusted(run)]
     measured = [
-        (run, stage, *figures) for run in sound for stage, figures in effects(run.reference, run.bundle).items()
+        (run, stage, *figures) for run in sound for stage, figures in measure(run.reference, run.bundle).items()
     ]
-    limits = [gates.limit(run.variant, LANE, f"latency/{stage}/ratio") for run, stage, *_ in measured]
+    limits = [gates.limit(run.variant, LANE, f"{name}/{stage}/ratio") for run, stage, *_ in measured]
     certain = _certain([effect for _, _, effect, _ in measured], limits)
     for (run, stage, effect, difference), limit, sure in zip(measured, limits, certain, strict=True):
-        row = judge_ratio(run.label, LANE, f"latency/{stage}/ratio", effect, difference, limit, sure)
+        row = judge_ratio(run.label, LANE, f"{name}/{stage}/ratio", effect, difference, limit, sure)
         busy = max(_others(run.reference), _others(run.bundle))
         if row.verdict is Verdict.FAIL and busy > _BUSY:
             note = f"others kept {busy:.2g} processors busy meanwhile: measure again on a quiet machine; {row.note}"
             row = replace(row, verdict=Verdict.WARN, note=note)
         rows.append(row)
-    return rows + _noise(sound)
+    return rows
 
 
 def _certain(effects: Sequence[stats.Effect], limits: Sequence[Limit | None]) -> list[bool]:

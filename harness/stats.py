@@ -89,7 +89,7 @@ Pairs = np.ndarray | Sequence[Sequence[float]]
 
 @dataclass(frozen=True)
 class Effect:
-    """How many times as long B takes as A: 1.05 is 5 % slower. Made by :func:`effect`."""
+    """How many times as long B takes as A: 1.05 is 5 % slower. Made by :func:`effect` or :func:`unpaired`."""
 
     estimate: float
     low: float
@@ -98,11 +98,18 @@ class Effect:
     confidence: float
     restarts: int
     pairs: int
-    """Pairs of blocks, over all restarts."""
+    """Pairs of blocks, over all restarts; 0 for :func:`unpaired` ones."""
     restart_error: float
     """Standard error of ``log(estimate)``, seen in how far the restarts differ."""
     block_error: float
     """The same, seen in how far the blocks inside each restart differ."""
+    welch: float | None = None
+    """Degrees of freedom of :func:`unpaired` restarts; None for pairs."""
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of ``restart_error``."""
+        return self.restarts - 1 if self.welch is None else self.welch
 
     @property
     def p_value(self) -> float:
@@ -135,7 +142,7 @@ class Effect:
         """
         from scipy.stats import chi2
 
-        df = self.restarts - 1
+        df = self.freedom
         error = max(self.restart_error / math.sqrt(chi2.median(df) / df), self.block_error)
         return (1 + gate) * _exp(_errors_to_detect(df, self.confidence, power) * error) - 1
 
@@ -143,7 +150,7 @@ class Effect:
         """One-sided p-value of an estimate that lies so far, in logarithms, beyond a hypothesis."""
         from scipy.stats import norm, t
 
-        by_restarts = t.sf(_in_errors(distance, self.restart_error), self.restarts - 1)
+        by_restarts = t.sf(_in_errors(distance, self.restart_error), self.freedom)
         return float(max(by_restarts, norm.sf(_in_errors(distance, self.block_error))))
 
 
@@ -219,6 +226,54 @@ def noise(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int = 
     return effect(own, confidence, resamples, seed)
 
 
+def unpaired(
+    a: Sequence[np.ndarray],
+    b: Sequence[np.ndarray],
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Effect | None:
+    """How many times as long B takes as A, where the two were timed apart and no block has a partner.
+
+    A restart's figure is the median of the logarithms of its blocks. The interval is that of B. L. Welch, *The
+    generalization of "Student's" problem when several different population variances are involved*, Biometrika 34,
+    1947, from the spread of the restarts of each side; where the blocks inside them say a wider one (:func:`effect`),
+    that. It holds for the restarts that such a machine would give at those two times: what the machine itself was like
+    then (its load, clock and heat) is in the estimate, and no interval knows of it.
+
+    Args:
+        a, b: for each start of the process its blocks' times in order, shape (blocks,), the same unit, > 0. Starts
+            without a block count for nothing.
+        confidence, resamples, seed: as :func:`effect`.
+
+    Returns:
+        None where a side has fewer than two restarts.
+
+    Raises:
+        ValueError: a time is not a finite positive number.
+    """
+    from scipy.stats import norm, t
+
+    generator = np.random.default_rng(seed)
+    means, variances, blocks, freedom = [], [], 0.0, 0.0
+    for side in (a, b):
+        logs = [np.log(_checked(np.column_stack([x, x]))[:, 0]) for x in side if len(x)]
+        if len(logs) < MIN_RESTARTS:
+            return None
+        centres = np.array([_centre(x) for x in logs])
+        means.append(float(centres.mean()))
+        variances.append(float(centres.var(ddof=1)) / len(logs))
+        blocks += sum(_block_error(x, resamples, generator) ** 2 for x in logs) / len(logs) ** 2
+        freedom += variances[-1] ** 2 / (len(logs) - 1)
+    count = sum(1 for side in (a, b) for x in side if len(x))
+    total = sum(variances)
+    welch = total**2 / freedom if freedom else count - 2.0
+    tail, centre = (1 + confidence) / 2, means[1] - means[0]
+    half = max(float(t.ppf(tail, welch)) * math.sqrt(total), float(norm.ppf(tail)) * math.sqrt(blocks))
+    ends = _exp(centre - half), _exp(centre + half)
+    return Effect(_exp(centre), *ends, confidence, count, 0, math.sqrt(total), math.sqrt(blocks), welch)
+
+
 def _checked(pairs: Pairs) -> np.ndarray:
     """Times, shape (pairs, 2)."""
     times = np.asarray(pairs, np.float64)
@@ -272,7 +327,7 @@ def _in_errors(distance: float, error: float) -> float:
 
 
 @functools.cache
-def _errors_to_detect(df: int, confidence: float, power: float) -> float:
+def _errors_to_detect(df: float, confidence: float, power: float) -> float:
     """By how many standard errors the truth must lie beyond a gate for the interval to do so with this probability."""
     from scipy.optimize import brentq
     from scipy.stats import nct, t
@@ -363,7 +418,12 @@ class Outliers:
 
 
 def outliers(samples: np.ndarray) -> Outliers:
-    """Samples whose modified z score ``0.6745 · |x − median| / MAD`` is above 3.5.
+    """How many samples are :func:`outlying`."""
+    return Outliers(int(outlying(samples).sum()), len(samples))
+
+
+def outlying(samples: np.ndarray) -> np.ndarray:
+    """Which samples have a modified z score ``0.6745 · |x − median| / MAD`` above 3.5; boolean, shape (n,).
 
     B. Iglewicz, D. C. Hoaglin, *How to Detect and Handle Outliers*, 1993. Where more than half of the samples are equal
     the median absolute deviation (MAD) is 0, and the mean absolute deviation takes its place, with the factor 1.2533
@@ -373,11 +433,11 @@ def outliers(samples: np.ndarray) -> Outliers:
         samples: any order; shape (n,).
     """
     if len(samples) == 0:
-        return Outliers(0, 0)
+        return np.zeros(0, bool)
     distance = np.abs(samples - np.median(samples))
     mad, mean = np.median(distance), distance.mean()
     scale = mad / 0.6745 if mad > 0 else mean * math.sqrt(math.pi / 2)
-    return Outliers(int((distance > _OUTLIER_Z * scale).sum()), len(samples))
+    return np.asarray(distance > _OUTLIER_Z * scale)
 
 
 def ecdf(samples: np.ndarray, points: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,23 @@ def load_gates(path: str | None) -> Gates:
 
 
 def judge_and_report(
-    runs: Sequence[Run], folder: Path, command: str, gates: Gates, suite: str | None, as_json: bool
+    runs: Sequence[Run],
+    folder: Path,
+    command: str,
+    gates: Gates,
+    suite: str | None,
+    as_json: bool,
+    exports: Mapping[str, str],
 ) -> ExitCode:
-    """Compare runs with the first, write the report into ``folder``, print the result; the exit status to end with."""
+    """Compare runs with the first, write the report into ``folder`` and the ``exports``, print the result; the exit
+    status to end with."""
     from rich.console import Console
 
     from harness import compare, report, verdict
     from harness.cli.progress import progress
     from harness.report import console
 
-    cases = _suite_of(runs[0], suite)
+    cases = suite_of(runs[0], suite)
     with progress() as tell:
         comparison = compare.compare(
             runs, gates, folder.name, command, cases, lambda label, done, total: tell(label, "comparing", done, total)
@@ -43,6 +50,7 @@ def judge_and_report(
         tell("report", "writing", 0, 1)
         comparison = compare.relative_bundles(comparison, folder)
         page = report.write(comparison, folder, cases)
+        report.export(comparison, exports)
     if as_json:
         click.echo(comparison.to_json(), nl=False)
     else:
@@ -51,7 +59,7 @@ def judge_and_report(
     return verdict.exit_code(comparison.verdict, comparison.only_slow)
 
 
-def _suite_of(reference: Run, given: str | None) -> Suite | None:
+def suite_of(reference: Run, given: str | None) -> Suite | None:
     """The suite the reference ran, if it is at hand and still the same: for ground truth and pictures.
 
     Raises:

@@ -214,3 +214,37 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
 
     with pytest.raises(HarnessError, match=r"gates\.yaml: cannot read the gates"):
         gates.load(path)
+
+
+# --- figures with an interval --------------------------------------------------------------------
+
+ENDS = st.floats(0.01, 100.0)
+
+
+@given(st.tuples(ENDS, ENDS, ENDS).map(sorted), st.floats(0.01, 100.0), st.booleans())
+def test_an_interval_fails_where_all_of_it_lies_beyond_and_passes_where_none_does(
+    figures: list[float], bound: float, at_most: bool
+) -> None:
+    low, value, high = figures
+    limit = Limit(max=bound) if at_most else Limit(min=bound)
+
+    row = gates.judge_interval("run", "timing", "live/p50/ratio", value, (low, high), limit)
+
+    beyond = [end > bound if at_most else end < bound for end in (low, high)]
+    assert row.verdict is (Verdict.FAIL if all(beyond) else Verdict.WARN if any(beyond) else Verdict.PASS)
+    assert row.would_pass is not None
+    loosened = Limit(max=row.would_pass) if at_most else Limit(min=row.would_pass)
+    assert gates.judge_interval("run", "timing", "row", value, (low, high), loosened).verdict is Verdict.PASS
+
+
+def test_an_interval_within_its_tolerance_warns_where_the_figure_is_beyond_the_one_for_warnings() -> None:
+    limit = Limit(min=0.5, warn=0.9)
+    verdicts = [gates.judge_interval("r", "timing", "x", v, (v - 0.05, v + 0.05), limit).verdict for v in (0.92, 0.8)]
+
+    assert verdicts == [Verdict.PASS, Verdict.WARN]
+
+
+def test_without_a_tolerance_an_interval_is_reported() -> None:
+    row = gates.judge_interval("run", "timing", "live/p99/ratio", 9.0, (8.0, 10.0), None, "another machine")
+
+    assert (row.verdict, row.interval, row.would_pass, row.note) == (Verdict.PASS, (8.0, 10.0), None, "another machine")
