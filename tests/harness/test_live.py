@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import bundle, compare, comparison, gates, live, report, resources
+from harness import bundle, compare, comparison, live, report
 from harness.bundle import BundleError, BundleWriter
 from harness.comparison import Comparison
 from harness.errors import HarnessError
@@ -22,59 +23,7 @@ from harness.runs import open_runs
 from harness.verdict import Verdict
 from tests.harness import commands
 from tests.harness.bundles import facts
-
-MOTION = {"id": "sway", "sha256": "a" * 64, "cases": []}
-CAMERA = {"id": "camera:0", "sha256": None, "cases": []}
-MS = 1_000_000
-STAGES = {"preprocess_ns": 2 * MS, "invoke_ns": 5 * MS, "postprocess_ns": MS, "refine_ns": MS, "composite_ns": 3 * MS}
-
-
-def row(start: int, latency: int, dropped: int = 0, mask_age: int | None = 0) -> dict[str, Any]:
-    """One picture that was shown, times in nanoseconds."""
-    shown = {"start_ns": start, "total_ns": latency, "presented_ns": start + latency}
-    return {"phase": "paced", "restart": 0, "dropped": dropped, "mask_age": mask_age, **shown, **STAGES}
-
-
-def steady(count: int, interval: int, latency: int = 20 * MS) -> list[dict[str, Any]]:
-    """Pictures captured and shown at even intervals."""
-    return [row(10**12 + n * interval, latency) for n in range(count)]
-
-
-def write(
-    folder: Path,
-    rows: Sequence[dict[str, Any]],
-    counts: dict[str, Any] | None = None,
-    status: str = "complete",
-    label: str = "rtpy",
-    **about: Any,
-) -> Path:
-    """A live bundle with these rows and the counters that follow from them; ``counts`` replace some."""
-    dropped = sum(r["dropped"] for r in rows)
-    told = {
-        "mode": "synced",
-        "background": "blur",
-        "source": "suite:sway",
-        "paced_fps": 30,
-        "captured": len(rows) + dropped,
-        "inferred": len(rows),
-        "presented": len(rows),
-        "dropped": dropped,
-        "hidden": sum(r["mask_age"] is None for r in rows),
-        "wall_ns": max((r["presented_ns"] for r in rows), default=0) - min((r["start_ns"] for r in rows), default=0),
-        **(counts or {}),
-    }
-    about = {"suite": MOTION, "session": folder.stem, **about}
-    session = {"id": about.pop("session"), "arm": label, "order": 0}
-    writer = BundleWriter(folder, facts(label=label, kind="live", live=told) | {"session": session, **about})
-    writer.add_samples(rows)
-    if status != "partial":
-        writer.finish(status, {"kind": "runtime", "message": "camera unplugged"} if status == "failed" else None)
-    return folder
-
-
-def compared(*paths: Path) -> Comparison:
-    return compare.compare(open_runs(paths), gates.load(resources.default_gates()), "live", "harness compare")
-
+from tests.harness.recordings import CAMERA, MOTION, MS, compared, recording, row, steady, write
 
 # --- figures -------------------------------------------------------------------------------------
 
@@ -153,6 +102,132 @@ def test_counters_that_contradict_the_rows_are_invalid(tmp_path: Path, counts: d
     result = compared(write(tmp_path / "sound.run", rows), made)
     assert [run.verdict for run in result.runs] == [Verdict.PASS, Verdict.INVALID]
     assert message in result.runs[1].error
+
+
+# --- beside each other ---------------------------------------------------------------------------
+
+
+def beside(result: Comparison, label: str = "rtcpp") -> dict[str, comparison.Row]:
+    """The rows that hold a run against the reference, by figure."""
+    return {r.row.removeprefix("live/"): r for r in result.rows if r.run == label and r.of_performance}
+
+
+def test_a_recording_of_fifteen_seconds_and_more_has_intervals(tmp_path: Path) -> None:
+    long, short = (
+        live.summarise(bundle.open(write(tmp_path / f"{s}.run", recording(s, drops=0.2, aged=0.3)))) for s in (16, 14)
+    )
+
+    assert short.intervals == {}
+    assert set(long.intervals) == {
+        "captured_fps", "inferred_fps", "presented_fps", "p50", "p90", "dropped_share", "mask_age_mean",
+    }  # fmt: skip
+    for name, (low, high) in long.intervals.items():
+        assert low < getattr(long, name) < high, name
+    low, high = long.intervals["presented_fps"]
+    assert 0.02 < high / low - 1 < 0.15
+
+
+def test_pictures_that_share_a_mask_count_once_as_inferred(tmp_path: Path) -> None:
+    # A mask for every picture, then one for every two: presented as evenly as before, inferred half as often.
+    rows = [row(10**12 + n * 33 * MS, 20 * MS, mask_age=n % 2 if n >= 500 else 0) for n in range(1000)]
+
+    scatter = live.scatter(bundle.open(write(tmp_path / "a.run", rows, {"inferred": 750})))
+
+    first, *_, last = np.exp(scatter["inferred_fps"]) * 33e-3
+    assert first == pytest.approx(1.0, abs=0.1)
+    assert last == pytest.approx(0.5, abs=0.1)
+    assert np.exp(scatter["presented_fps"]) * 33e-3 == pytest.approx(np.ones(live.STRETCHES), abs=0.01)
+
+
+def test_two_recordings_that_do_alike_pass_with_intervals_that_hold_one(tmp_path: Path) -> None:
+    result = compared(
+        write(tmp_path / "1.run", recording(drops=0.1, seed=1)),
+        write(tmp_path / "2.run", recording(drops=0.1, seed=2), label="rtcpp"),
+    )
+
+    rows = beside(result)
+    assert result.verdict is Verdict.PASS
+    assert {"captured_fps/ratio", "inferred_fps/ratio", "presented_fps/ratio", "p50/ratio", "p90/ratio"} <= set(rows)
+    for name, r in rows.items():
+        low, high = r.interval or (math.nan, math.nan)
+        assert low <= (1 if name.endswith("/ratio") else 0) <= high or abs(high - low) < 0.02, name
+    assert rows["dropped_share/difference"].limit is not None
+
+
+@pytest.mark.parametrize(
+    ("changed", "figure", "verdict"),
+    [
+        ({"fps": 12}, "presented_fps/ratio", Verdict.FAIL),
+        ({"fps": 24}, "presented_fps/ratio", Verdict.WARN),
+        ({"latency": 100}, "p50/ratio", Verdict.FAIL),
+        ({"latency": 35}, "p50/ratio", Verdict.WARN),
+        ({"drops": 0.9}, "dropped_share/difference", Verdict.FAIL),
+        ({"drops": 0.1}, "dropped_share/difference", Verdict.WARN),
+        ({"fps": 60, "latency": 10}, "presented_fps/ratio", Verdict.PASS),
+    ],
+)
+def test_only_what_is_plain_to_see_fails(
+    tmp_path: Path, changed: dict[str, float], figure: str, verdict: Verdict
+) -> None:
+    reference = write(tmp_path / "1.run", recording(seed=1))
+    other = write(tmp_path / "2.run", recording(seed=2, **changed), label="rtcpp")
+
+    result = compared(reference, other)
+
+    assert beside(result)[figure].verdict is verdict
+    assert result.only_slow is (result.verdict is Verdict.FAIL)
+
+
+def test_where_the_gate_lies_inside_the_interval_nothing_fails(tmp_path: Path) -> None:
+    # A recording that stutters for a part of its time: half as many pictures, give or take a lot.
+    calm = recording(15, seed=2)
+    stutter = recording(15, fps=3, seed=3)
+    shift = calm[-1]["start_ns"] - stutter[0]["start_ns"] + 333 * MS
+    late = [{**r, "start_ns": r["start_ns"] + shift, "presented_ns": r["presented_ns"] + shift} for r in stutter]
+
+    result = compared(
+        write(tmp_path / "1.run", recording(seed=1)), write(tmp_path / "2.run", calm + late, label="rtcpp")
+    )
+
+    judged = beside(result)["presented_fps/ratio"]
+    assert judged.verdict is Verdict.WARN
+    assert "inconclusive" in judged.note
+
+
+PHONE = {"cpu": "another", "kind": "phone", "arch": "arm64", "cores": 1, "os": "iOS", "emulated": False}
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"device": PHONE}, "another machine"),
+        ({"counts": {"mode": "low_latency"}}, "another mode"),
+        ({"counts": {"paced_fps": 60}}, "played at another rate"),
+    ],
+)  # fmt: skip
+def test_what_did_not_do_the_same_is_not_gated_and_says_why(tmp_path: Path, about: dict[str, Any], reason: str) -> None:
+    reference = write(tmp_path / "1.run", recording(seed=1))
+    slow = write(tmp_path / "2.run", recording(fps=5, latency=900), label="rtcpp", **about)
+
+    result = compared(reference, slow)
+
+    assert result.verdict is Verdict.PASS
+    for judged in beside(result).values():
+        assert judged.limit is None
+        assert reason in judged.note
+
+
+def test_the_command_ends_with_the_status_of_what_is_too_slow(tmp_path: Path) -> None:
+    reference = write(tmp_path / "1.run", recording(seed=1))
+    slow = write(tmp_path / "2.run", recording(fps=10, latency=100, seed=2), label="rtcpp")
+
+    done = commands.run("compare", reference, slow, "--out", tmp_path / "out", "--markdown", tmp_path / "summary.md")
+
+    assert done.returncode == 3, done.stderr
+    assert "rtcpp falls behind rtpy: " in done.stdout
+    assert "presented FPS 0.33 times" in (tmp_path / "summary.md").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="interval"') == 5
 
 
 # --- which may be compared -----------------------------------------------------------------------
