@@ -14,7 +14,7 @@ CORE   := $(shell find core \( -name build -o -name tests \) -prune -o -type f \
 CXX_SOURCES = $(shell find core rt_apps -name build -prune -o \( -name '*.cc' -o -name '*.h' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-core test-rtcpp test-system bench-core rtcpp lint format lock clean
+.PHONY: help setup compare test test-core test-rtcpp test-system benchmark bench-core rtcpp lint format lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test-rtcpp: rtcpp ## run rtcpp's own C++ tests
 bench-core: $(READY) ## measure the core's stages against OpenCV, MediaPipe and a bare LiteRT; print flicker and lag
 	$(BIN)/python benchmarks/core.py $(ARGS)
 	$(BIN)/python benchmarks/flicker.py $(ARGS)
+
+benchmark: $(READY) ## time every runtime and variant, the core's stages and the harness itself: pytest --benchmark
+	$(BIN)/pytest --benchmark $(ARGS)
 
 lint: $(READY) ## check format, style, types and dependencies
 	@echo clang-format --dry-run; $(BIN)/clang-format --style=file:core/.clang-format --dry-run -Werror $(CXX_SOURCES)
