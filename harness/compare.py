@@ -3,7 +3,7 @@
 
 Reads bundles only, never a live runtime: one from a phone and one made a second ago take the same path. The
 suite is read for the ground truth its cases carry; without it those figures are left out. Camera applications have
-no tensors: their figures stand side by side, and no gate applies.
+no tensors: their figures stand side by side, with wide gates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from harness import bundle as bundles
-from harness import device, diagnose, latency, live, parity, performance
+from harness import device, diagnose, latency, live, live_performance, parity, performance
 from harness.comparison import CaseResult, Comparison, Limit, Live, Row, RunSummary
 from harness.errors import HarnessError
 from harness.gates import Gates, judge
@@ -50,7 +50,7 @@ def compare(
         raise HarnessError("nothing to compare: name at least one run")
     reference = runs[0]
     if reference.kind == "live":
-        judged = [_side_by_side(run) for run in runs]
+        judged = [_side_by_side(reference, run, gates) for run in runs]
     else:
         judged = [_Judge(reference, run, gates, suite).judge(progress) for run in runs]
     _add_accuracy_deltas(judged, gates)
@@ -89,17 +89,22 @@ class _Result:
     problem: str = ""
 
 
-def _side_by_side(run: Run) -> _Result:
-    """The figures of a camera application; that there are any is all that is asked of them."""
+def _side_by_side(reference: Run, run: Run, gates: Gates) -> _Result:
+    """The figures of a camera application, and how they are beside the reference's."""
     result = _Result(run, [], [], {})
     if _error(run):
         return result
     try:
-        result.live = figures = live.summarise(next(iter(run.lanes.values())))
+        bundle, theirs = (next(iter(each.lanes.values())) for each in (run, reference))
+        result.live = figures = live.summarise(bundle)
+        beside = (
+            [] if run is reference or not _sound(theirs) else live_performance.judge(run.label, theirs, bundle, gates)
+        )
     except bundles.BundleError as error:
         result.problem = str(error)
         return result
     numbers = {name: v for name, v in vars(figures).items() if v is None or isinstance(v, (int, float))}
+    numbers |= {"dropped_share": figures.dropped_share}
     numbers |= {f"{stage}_ms": value for stage, value in figures.stages.items()}
     for name, value in numbers.items():
         limit = Limit(min=1.0) if name == "presented" else None
@@ -107,7 +112,16 @@ def _side_by_side(run: Run) -> _Result:
         if row.verdict is Verdict.FAIL:
             row = dataclasses.replace(row, verdict=Verdict.INVALID, note="no picture was shown")
         result.rows.append(row)
+    result.rows = live_performance.with_intervals(result.rows, figures.intervals) + beside
     return result
+
+
+def _sound(bundle: bundles.Bundle) -> bool:
+    """Whether a camera application's bundle has figures."""
+    try:
+        return bool(bundle.complete and live.summarise(bundle).presented)
+    except bundles.BundleError:
+        return False
 
 
 class _Judge:

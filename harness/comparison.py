@@ -37,7 +37,8 @@ class Row:
         run: label of the run that is judged, such as ``tflite:int8``.
         lane: ``tensor``, ``image``, or ``timing`` for how fast it is.
         row: ``pooled/<metric>`` over all cases, ``case/<case>/<metric>``, ``stage/<stage>/<metric>``, or
-            ``latency/<stage>/ratio``.
+            ``latency/<stage>/ratio``; of camera applications ``live/<figure>``, and beside the reference
+            ``live/<figure>/ratio`` or ``live/<figure>/difference``.
         value: the figure; None where there is none.
         limit: the tolerance that applies; None for a figure that is only reported.
         would_pass: the smallest tolerance with which this row passes; None where the row has no limit.
@@ -78,6 +79,70 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
+class Start:
+    """One timed start of a run's process. Times in milliseconds.
+
+    Attributes:
+        restart: its number, from 0.
+        frames: steady frames that were timed in it.
+        cold_start: from the beginning of the process to the first mask.
+        load, first: time to load the model, and the first inference after it.
+        p50: median of the steady frames; None where they are too few.
+        drift: how far that median changed from the first third of them to the last, a share; above 0: slower.
+        drifted: whether the change is beyond chance, and large enough to matter.
+        outliers: steady frames far from the rest. They are counted, and stay in every figure.
+    """
+
+    restart: int
+    frames: int
+    cold_start: float | None
+    load: float | None
+    first: float | None
+    p50: float | None
+    drift: float | None
+    drifted: bool
+    outliers: int
+
+
+@dataclass(frozen=True)
+class Paced:
+    """A run at a camera's rate. Times in milliseconds.
+
+    Attributes:
+        fps: the rate at which frames came; None where too few came to tell.
+        frames, dropped: those that were worked on, and those that came meanwhile and were given up for a newer one.
+        late_p50, late_p90: from when a frame came to when work on it began.
+        p50, p90: from when a frame came to its mask.
+    """
+
+    fps: float | None
+    frames: int
+    dropped: int
+    late_p50: float | None
+    late_p90: float | None
+    p50: float | None
+    p90: float | None
+
+
+@dataclass(frozen=True)
+class Sustained:
+    """A run without a pause. Times in milliseconds.
+
+    Attributes:
+        seconds: from the first frame to the last one.
+        first, last: median of the first third of the frames, and of the last.
+        drifted: whether they differ beyond chance, and by enough to matter.
+    """
+
+    seconds: float
+    frames: int
+    p50: float | None
+    first: float | None
+    last: float | None
+    drifted: bool
+
+
+@dataclass(frozen=True)
 class Latency:
     """Steady-state latency of the image lane in milliseconds, at the host where the run was made.
 
@@ -88,6 +153,8 @@ class Latency:
         fps: frames per second of wall time over the steady phase, everything included.
         load, first: time to load the model, and the first inference after it.
         note: why the figures are not to be trusted; empty where they are.
+        starts: the process's timed starts, one by one.
+        paced, sustained: the phases of those names, where they were asked for.
     """
 
     n: int
@@ -98,6 +165,9 @@ class Latency:
     load: float | None
     first: float | None
     note: str = ""
+    starts: list[Start] = field(default_factory=list)
+    paced: list[Paced] = field(default_factory=list)
+    sustained: Sustained | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +186,8 @@ class Live:
         p50, p90, p99: milliseconds from capture to screen; None where there are too few pictures.
         stages: median of each stage in milliseconds, in order.
         note: why the times are not to be trusted; empty where they are.
+        intervals: 95 % confidence intervals of the rates, the share of frames dropped (``dropped_share``), the mean
+            mask age and the percentiles, by name; a recording that is too short has none.
     """
 
     mode: str
@@ -139,6 +211,12 @@ class Live:
     p99: float | None
     stages: dict[str, float]
     note: str = ""
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def dropped_share(self) -> float | None:
+        """Share of the captured frames that were never shown."""
+        return self.dropped / self.captured if self.captured else None
 
 
 @dataclass(frozen=True)
@@ -253,8 +331,22 @@ def from_json(text: str) -> Comparison:
 
 def _run(table: dict[str, Any]) -> RunSummary:
     latency, live = table["latency"], table.get("live")
-    parts = {"latency": latency and Latency(**latency), "live": live and Live(**live)}
+    parts = {"latency": latency and _latency(latency), "live": live and _live(live)}
     return RunSummary(**{**table, **parts, "verdict": Verdict(table["verdict"])})
+
+
+def _live(table: dict[str, Any]) -> Live:
+    return Live(**{**table, "intervals": {name: tuple(ends) for name, ends in table.get("intervals", {}).items()}})
+
+
+def _latency(table: dict[str, Any]) -> Latency:
+    sustained = table.get("sustained")
+    phases = {
+        "starts": [Start(**start) for start in table.get("starts", [])],
+        "paced": [Paced(**paced) for paced in table.get("paced", [])],
+        "sustained": sustained and Sustained(**sustained),
+    }
+    return Latency(**{**table, **phases})
 
 
 def read(path: str | Path) -> Comparison:

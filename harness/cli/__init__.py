@@ -16,6 +16,8 @@ _COMMANDS = {
     "run": ("harness.cli.run", "Run runtimes over a suite and leave a bundle for each."),
     "compare": ("harness.cli.compare", "Compare runtimes or recorded bundles with a reference."),
     "bench": ("harness.cli.bench", "Time runtimes beside each other: latency, FPS and memory only."),
+    "baseline": ("harness.cli.baseline", "Record runs under a name, and hold later runs against them."),
+    "history": ("harness.cli.history", "Make a page of many runs over time."),
     "report": ("harness.cli.report", "Rebuild a report from bundles alone."),
     "runtimes": ("harness.cli.runtimes", "List what can be run here, and what to install."),
     "suite": ("harness.cli.suite", "List, make, check and pack suites."),

@@ -34,6 +34,7 @@ from harness.errors import HarnessError
     metavar="MINUTES",
     help="Also run without a pause for so long: latency over time.",
 )
+@shared.export_options
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def bench(
     runtimes: tuple[str, ...],
@@ -41,6 +42,7 @@ def bench(
     out: str | None,
     paced: tuple[float, ...],
     sustained: float | None,
+    exports: dict[str, str],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -56,4 +58,4 @@ def bench(
     if not paced and options["profile"] != "quick":
         paced = (30.0, 60.0)
     options.update(lane="image", parity=False, paced=paced or None, sustained=sustained and sustained * 60)
-    raise SystemExit(compare.start(runtimes, gates, options, out, as_json))
+    raise SystemExit(compare.start(runtimes, gates, options, out, as_json, exports))

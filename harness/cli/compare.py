@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _REQUEST = "request.json"
     help="Tolerances.  [default: the shipped configs/gates.yaml]",
 )
 @shared.run_options
+@shared.export_options
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
 def compare(
     runs: tuple[str, ...],
@@ -43,6 +44,7 @@ def compare(
     gates: str | None,
     resume: str | None,
     out: str | None,
+    exports: dict[str, str],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -53,16 +55,21 @@ def compare(
     """
     if resume:
         shared.refuse_with_resume(runs, {**options, "out": out, "config": config_path, "gates": gates})
-        raise SystemExit(_resume(Path(resume), as_json))
+        raise SystemExit(_resume(Path(resume), as_json, exports))
     from harness import compare_config
 
     config = compare_config.load(config_path) if config_path else compare_config.CompareConfig()
     options = {name: config.options.get(name) if value is None else value for name, value in options.items()}
-    raise SystemExit(start(runs or config.runs, gates or config.gates, options, out, as_json))
+    raise SystemExit(start(runs or config.runs, gates or config.gates, options, out, as_json, exports))
 
 
 def start(
-    names: tuple[str, ...], gates_path: str | None, options: dict[str, Any], out: str | None, as_json: bool
+    names: tuple[str, ...],
+    gates_path: str | None,
+    options: dict[str, Any],
+    out: str | None,
+    as_json: bool,
+    exports: Mapping[str, str],
 ) -> ExitCode:
     """Look everything up, then run what is to be run, then judge."""
     from harness import bundle, files, session
@@ -90,10 +97,10 @@ def start(
         with progress() as report:
             made = session.run(plan, folder / "runs", report)
     runs = open_runs(_in_order(paths, made))
-    return judge.judge_and_report(runs, folder, command, gates, options.get("suite"), as_json)
+    return judge.judge_and_report(runs, folder, command, gates, options.get("suite"), as_json, exports)
 
 
-def _resume(folder: Path, as_json: bool) -> ExitCode:
+def _resume(folder: Path, as_json: bool, exports: Mapping[str, str]) -> ExitCode:
     """Finish the runs of an interrupted comparison, then judge."""
     from harness import session
     from harness.cli.progress import progress
@@ -109,7 +116,7 @@ def _resume(folder: Path, as_json: bool) -> ExitCode:
         with progress() as report:
             made = session.resume(folder / "runs", report)
     runs = open_runs(_in_order(request["runs"], made))
-    return judge.judge_and_report(runs, folder, request["command"], gates, request["suite"], as_json)
+    return judge.judge_and_report(runs, folder, request["command"], gates, request["suite"], as_json, exports)
 
 
 def _in_order(names: Sequence[str], made: Sequence[Path]) -> list[Path]:

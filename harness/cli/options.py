@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -47,6 +48,26 @@ _TIMING_OPTIONS = (
         help="Where results go.  [default: reports/<time>-<name>]",
     ),
 )
+_EXPORT_OPTIONS = (
+    click.option(
+        "--markdown",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, writable=True),
+        help="Also write the summary here, for a pull request or $GITHUB_STEP_SUMMARY.",
+    ),
+    click.option(
+        "--junit",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, writable=True),
+        help="Also write the figures as tests here, for a CI server.",
+    ),
+    click.option(
+        "--csv",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, writable=True),
+        help="Also write every figure here, one on a line.",
+    ),
+)
 _CASES_OPTIONS = (
     click.option(
         "--lane",
@@ -79,6 +100,24 @@ def run_options(function: F) -> F:
     for option in reversed(_CASES_OPTIONS):
         function = option(function)
     return timing_options(function)
+
+
+def export_options(function: F) -> F:
+    """The options of a command that ends in a comparison; they arrive as one argument, ``exports``."""
+
+    @functools.wraps(function)
+    def gathered(*args: Any, markdown: str | None, junit: str | None, csv: str | None, **kwargs: Any) -> Any:
+        files = {"markdown": markdown, "junit": junit, "csv": csv}
+        exports = {name: str(Path(path).resolve()) for name, path in files.items() if path}
+        for name, path in exports.items():
+            if not Path(path).parent.is_dir():
+                raise HarnessError(f"--{name} {path}: there is no folder {Path(path).parent}; make it, or name another")
+        return function(*args, exports=exports, **kwargs)
+
+    wrapped: Any = gathered
+    for option in reversed(_EXPORT_OPTIONS):
+        wrapped = option(wrapped)
+    return cast(F, wrapped)
 
 
 def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:

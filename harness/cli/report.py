@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 
 import click
 
@@ -31,28 +30,27 @@ from harness.errors import HarnessError
     type=click.Path(file_okay=False),
     help="Where the report goes.  [default: reports/<time>-report]",
 )
+@shared.export_options
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")
-def report(bundles: tuple[str, ...], gates: str | None, suite: str | None, out: str | None, as_json: bool) -> None:
+def report(
+    bundles: tuple[str, ...],
+    gates: str | None,
+    suite: str | None,
+    out: str | None,
+    exports: dict[str, str],
+    as_json: bool,
+) -> None:
     """Rebuild a report from run bundles alone; nothing is run. The first BUNDLE's run is the reference.
 
-    A BUNDLE may also be a folder of bundles.
+    A BUNDLE may also be a folder of bundles, or that of a comparison.
     """
-    from harness.runs import open_runs
+    from harness.runs import find_bundles, open_runs
 
-    paths = [found for name in bundles for found in _expand(Path(name))]
+    paths = [found for name in bundles for found in find_bundles(name)]
     if not paths:
         raise HarnessError("name the run bundles to report on (….run or ….run.zip), or a folder of them")
     limits = judge.load_gates(gates)
     runs = open_runs(paths)
     folder = shared.output_folder(out, "report")
     command = shlex.join(["harness", *sys.argv[1:]])
-    raise SystemExit(judge.judge_and_report(runs, folder, command, limits, suite, as_json))
-
-
-def _expand(path: Path) -> list[Path]:
-    from harness import bundle
-
-    if bundle.is_bundle(path) or not path.is_dir():
-        return [path]
-    found = [*path.glob("*.run"), *path.glob("*.run.zip")]
-    return sorted(found, key=lambda p: (bundle.open(p).facts["session"]["order"], p.name))
+    raise SystemExit(judge.judge_and_report(runs, folder, command, limits, suite, as_json, exports))

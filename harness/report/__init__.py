@@ -12,11 +12,11 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison import Comparison
+from harness.comparison import Comparison, Row
 from harness.errors import HarnessError
 from harness.report import junit, markdown, overview, page
 from harness.report.evidence import Evidence
@@ -24,7 +24,24 @@ from harness.report.evidence import Evidence
 if TYPE_CHECKING:
     from harness.suite import Suite
 
-CSV_FIELDS = ("run", "lane", "row", "value", "min", "max", "warn", "verdict", "would_pass", "note")
+CSV_FIELDS = (
+    "run",
+    "lane",
+    "row",
+    "value",
+    "low",
+    "high",
+    "min",
+    "max",
+    "warn",
+    "floor_ms",
+    "verdict",
+    "would_pass",
+    "note",
+)
+"""Columns of the CSV; ``low`` and ``high`` are the value's 95 % interval."""
+EXPORTS = ("markdown", "junit", "csv")
+"""What :func:`export` writes."""
 
 
 def write(comparison: Comparison, folder: str | Path, suite: Suite | None = None) -> Path:
@@ -44,11 +61,30 @@ def write(comparison: Comparison, folder: str | Path, suite: Suite | None = None
     found = overview.index(comparison)
     # Data first: whatever happens to the page, the figures are there.
     _write(folder / "comparison.json", _json(comparison))
-    _write(folder / "comparison.csv", _csv(comparison))
+    _write(folder / "comparison.csv", csv_lines(comparison.rows))
     _write(folder / "junit.xml", junit.lines(comparison, found))
     _write(folder / "report.md", markdown.lines(comparison, found))
     _write(folder / "index.html", page.chunks(comparison, found, Evidence(comparison, folder, suite)))
     return folder / "index.html"
+
+
+def export(comparison: Comparison, files: Mapping[str, str | Path]) -> None:
+    """Write single files of the report elsewhere, each whole or not at all.
+
+    Args:
+        files: format (one of :data:`EXPORTS`) -> where to.
+
+    Raises:
+        HarnessError: a file cannot be written.
+    """
+    found = overview.index(comparison)
+    texts = {
+        "markdown": lambda: markdown.lines(comparison, found),
+        "junit": lambda: junit.lines(comparison, found),
+        "csv": lambda: csv_lines(comparison.rows),
+    }
+    for name, path in files.items():
+        _write(Path(path), texts[name](), f"choose another file with --{name}")
 
 
 def _json(comparison: Comparison) -> Iterator[str]:
@@ -57,11 +93,13 @@ def _json(comparison: Comparison) -> Iterator[str]:
     yield "\n"
 
 
-def _csv(comparison: Comparison) -> Iterator[str]:
+def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """The CSV's text, one row at a time; its columns are :data:`CSV_FIELDS`."""
     yield _line(CSV_FIELDS)
-    for row in comparison.rows:
-        limits = [getattr(row.limit, name, None) for name in ("min", "max", "warn")]
-        yield _line([row.run, row.lane, row.row, row.value, *limits, row.verdict.value, row.would_pass, row.note])
+    for row in rows:
+        limits = [getattr(row.limit, name, None) for name in ("min", "max", "warn", "floor_ms")]
+        figures = [row.value, *(row.interval or (None, None)), *limits]
+        yield _line([row.run, row.lane, row.row, *figures, row.verdict.value, row.would_pass, row.note])
 
 
 def _line(values: Iterable[Any]) -> str:
@@ -70,7 +108,7 @@ def _line(values: Iterable[Any]) -> str:
     return buffer.getvalue()
 
 
-def _write(path: Path, pieces: Iterable[str]) -> None:
+def _write(path: Path, pieces: Iterable[str], remedy: str = "choose another folder with --out") -> None:
     temporary = path.with_name(f".{path.name}.tmp{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,5 +119,5 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            raise HarnessError(f"{path}: cannot write: {error.strerror}; choose another folder with --out") from None
+            raise HarnessError(f"{path}: cannot write: {error.strerror}; {remedy}") from None
         raise

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one calm table at the end of a comparison on a terminal. Knows a comparison; writes no files."""
+"""The calm table at the end of a comparison on a terminal, in parts where the terminal is narrow.
+
+Knows a comparison; writes no files.
+"""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,13 +21,18 @@ from harness.comparison import Comparison, RunSummary
 from harness.report import figures, live, overview, speed
 from harness.verdict import Verdict
 
-_STYLES = {
+STYLES = {
     Verdict.PASS: "green",
     Verdict.WARN: "yellow",
     Verdict.FAIL: "bold red",
     Verdict.INVALID: "bold magenta",
     Verdict.SKIP: "dim",
 }
+
+
+_NAME = 24
+"""Columns of a run's name; a longer one is folded."""
+_GAP = 2
 
 
 def print_table(comparison: Comparison, console: Console, report: Path | None = None) -> None:
@@ -31,10 +42,19 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         console: on something that is no terminal the output is plain aligned text.
         report: the page's path, named in the last line.
     """
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("run", overflow="fold", min_width=8)
-    (_fill_live if comparison.of_live_runs else _fill)(table, comparison)
-    console.print(table)
+    labels = [run.label for run in comparison.runs]
+    for number, columns in enumerate(
+        _tables(labels, (_live if comparison.of_live_runs else _figures)(comparison), console.width)
+    ):
+        table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, _GAP, 0, 0))
+        table.add_column("run", overflow="fold", min_width=min(_NAME, max(map(len, labels))))
+        for column in columns:
+            table.add_column(column.heading, justify="right" if column.right else "left", no_wrap=True)
+        for k, label in enumerate(labels):
+            table.add_row(Text(label), *(column.cells[k] for column in columns))
+        if number:
+            console.print()
+        console.print(table)
     console.print()
     console.print(Text(" ".join(overview.headline(comparison)), style="bold"))
     explained = {finding.run for finding in comparison.findings}
@@ -47,39 +67,66 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         console.print(Text(f"Report: {report}"), soft_wrap=True)
 
 
-def _fill(table: Table, comparison: Comparison) -> None:
+@dataclass(frozen=True)
+class _Column:
+    """A heading, of more than one line where it holds line breaks, and a cell for each run."""
+
+    heading: str
+    cells: list[Text]
+    right: bool = True
+
+    @property
+    def width(self) -> int:
+        return max(cell_len(text) for text in (*self.heading.split("\n"), *(cell.plain for cell in self.cells)))
+
+
+def _tables(labels: list[str], groups: list[list[_Column]], width: int) -> Iterator[list[_Column]]:
+    """The columns in their order, in as few tables as they fit into; each table begins with the runs' names. A group
+    is parted only where it is too wide for a table of its own."""
+    name = min(_NAME, max(map(len, labels)))
+
+    def fits(columns: list[_Column]) -> bool:
+        return name + sum(_GAP + column.width for column in columns) <= width
+
+    held: list[_Column] = []
+    for group in groups:
+        for columns in [group] if fits(group) else [[column] for column in group]:
+            if held and not fits(held + columns):
+                yield held
+                held = []
+            held = held + columns
+    yield held
+
+
+def _figures(comparison: Comparison) -> list[list[_Column]]:
     """Verdicts by lane and figures of each run of a suite."""
     found = overview.index(comparison)
-    lanes = overview.lanes(comparison)
-    masks, timed = not speed.only_timed(comparison), _are_timed(comparison)
-    verdicts = [*(lanes if masks else ()), *(("timing",) if timed else ())]
-    for column in verdicts:
-        table.add_column(column, no_wrap=True)
-    headings = (*(_MASKS if masks else ("not invoke",)), *(("times as long",) if timed else ()), *_TIMES)
-    for name in headings:
-        table.add_column(name, justify="right", no_wrap=True)
-    for run in comparison.runs:
-        cells = [_verdict(run, overview.lane_verdict(run, column, found)) for column in verdicts]
-        ratio = [speed.times(speed.ratio(comparison, run.label))] if timed else []
-        table.add_row(
-            Text(run.label), *cells, *map(Text, [*(_masks(run) if masks else _not_invoke(run)), *ratio, *_times(run)])
-        )
+    masks, timed = not speed.only_timed(comparison), any(row.of_performance for row in comparison.rows)
+    verdicts = [*(overview.lanes(comparison) if masks else ()), *(("timing",) if timed else ())]
+    judged = [
+        _Column(lane, [_verdict(run, overview.lane_verdict(run, lane, found)) for run in comparison.runs], right=False)
+        for lane in verdicts
+    ]
+    told = [(_masks(run) if masks else _not_invoke(run)) for run in comparison.runs]
+    judged += _columns(_MASKS if masks else ("not invoke",), told)
+    ratios = [[speed.times(speed.ratio(comparison, run.label))] for run in comparison.runs]
+    times = _columns(["times as long"], ratios) if timed else []
+    return [judged, times + _columns(_TIMES, [_times(run) for run in comparison.runs])]
 
 
-def _are_timed(comparison: Comparison) -> bool:
-    """Whether any run was timed beside the reference."""
-    return any(row.of_performance for row in comparison.rows)
-
-
-def _fill_live(table: Table, comparison: Comparison) -> None:
+def _live(comparison: Comparison) -> list[list[_Column]]:
     """Verdict and figures of each camera application."""
-    table.add_column("verdict", no_wrap=True)
-    for name in live.COLUMNS[1:]:
-        heading = name.replace(" FPS", "\nFPS").replace(" ", "\n")
-        table.add_column(heading, justify="left" if name in live.TEXT_COLUMNS else "right", no_wrap=True)
-    for run in comparison.runs:
-        verdict = Text(str(run.verdict), style=_STYLES[run.verdict])
-        table.add_row(Text(run.label), verdict, *map(Text, live.cells(run)[1:]))
+    verdicts = _Column("verdict", [Text(str(run.verdict), style=STYLES[run.verdict]) for run in comparison.runs], False)
+    headings = [name.replace(" FPS", "\nFPS").replace(" ", "\n") for name in live.COLUMNS]
+    columns = _columns(headings, [live.cells(run) for run in comparison.runs])
+    words = [
+        replace(column, right=name not in live.TEXT_COLUMNS) for name, column in zip(live.COLUMNS, columns, strict=True)
+    ]
+    return [[verdicts, *words[1:]]]
+
+
+def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[_Column]:
+    return [_Column(heading, [Text(row[k]) for row in rows]) for k, heading in enumerate(headings)]
 
 
 def _indented(console: Console, text: str) -> None:
@@ -90,7 +137,7 @@ def _indented(console: Console, text: str) -> None:
 def _verdict(run: RunSummary, verdict: Verdict | None) -> Text:
     if run.reference and not run.error:
         return Text("ref", style="dim")
-    return Text(str(verdict or "-"), style=_STYLES.get(verdict, "") if verdict else "dim")
+    return Text(str(verdict or "-"), style=STYLES.get(verdict, "") if verdict else "dim")
 
 
 _MASKS = ("max err", "mask IoU", "GT IoU")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from harness.comparison import Comparison, RunSummary
@@ -35,7 +36,6 @@ def _facts(run: RunSummary) -> dict[str, str]:
         "build": in_words(facts.get("build")),
         "protocol": in_words({key: value for key, value in protocol.items() if key != "timer"}),
         "timer": in_words(protocol.get("timer")),
-        "conditions": in_words(facts.get("conditions")),
         "started": facts.get("started_at") or "",
         "session": (facts.get("session") or {}).get("id") or "",
         "recorded with": _join(
@@ -45,6 +45,56 @@ def _facts(run: RunSummary) -> dict[str, str]:
         ),
         "bundles": ", ".join(run.bundles.values()),
     }
+
+
+_NAMES = {
+    "load": "load, 1 5 15 min",
+    "frequency_mhz": "MHz",
+    "temperature_c": "°C",
+    "other_processes": "processors kept busy by others",
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the machine was busy with while the runs of one session were timed.
+
+    Attributes:
+        runs: their labels.
+        columns: names of what the platform told.
+        rows: when, and the figures by column.
+    """
+
+    runs: list[str]
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+def conditions(comparison: Comparison) -> list[Conditions]:
+    """One table for each session that tells of its conditions; its runs took turns and shared them."""
+    sessions: dict[str, list[RunSummary]] = {}
+    for run in comparison.runs:
+        if run.facts.get("conditions"):
+            sessions.setdefault((run.facts.get("session") or {}).get("id") or run.label, []).append(run)
+    tables = (_conditions(runs) for runs in sessions.values())
+    return [table for table in tables if table.rows]
+
+
+def _conditions(runs: list[RunSummary]) -> Conditions:
+    # A run that broke off tells less than those that were timed to the end.
+    told = max((run.facts["conditions"] for run in runs), key=lambda each: len(each.get("during") or []))
+    moments: list[tuple[str, Any]] = []
+    for when in ("before", "during", "after"):
+        each = told.get(when)
+        starts = each if isinstance(each, list) else [each]
+        moments += [(f"start {n}" if each is starts else when, moment) for n, moment in enumerate(starts, 1)]
+    rows = [(when, moment) for when, moment in moments if isinstance(moment, dict) and moment]
+    keys = list(dict.fromkeys(key for _, moment in rows for key in moment if key != "restart"))
+    return Conditions(
+        [run.label for run in runs],
+        [_NAMES.get(key, key.replace("_", " ")) for key in keys],
+        [(when, [in_words(moment.get(key)) for key in keys]) for when, moment in rows],
+    )
 
 
 def in_words(value: Any) -> str:

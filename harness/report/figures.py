@@ -62,6 +62,16 @@ def share(value: float | None) -> str:
     return f"{percent:.0f} %" if value in (0, 1) else f"{percent:.1f} %"
 
 
+def change(value: float | None) -> str:
+    """A change as signed percent, one decimal: ``+1.2 %``."""
+    return NONE if value is None else f"{100 * value:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+def ratio(value: float | None) -> str:
+    """How many times as long, or as many: three decimals."""
+    return NONE if value is None else f"{value:.3f}"
+
+
 def decibels(value: float | None) -> str:
     return NONE if value is None else f"{value:.1f}"
 
@@ -69,6 +79,11 @@ def decibels(value: float | None) -> str:
 def difference(value: float | None) -> str:
     """A difference of two IoUs, signed, four decimals."""
     return NONE if value is None else f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
+
+
+def plain_difference(value: float | None) -> str:
+    """A difference of two figures, signed, three decimals."""
+    return NONE if value is None else f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def general(value: float | None) -> str:
@@ -88,6 +103,9 @@ _KINDS = {
     "flipped": count,
     "flip_margin": share,
     "gt_iou_delta": difference,
+    "ratio": ratio,
+    "noise": ratio,
+    "difference": plain_difference,
 }
 
 _OTHER_NAMES = {"compared": "cases compared", "not_finite": "pixels that are no number"}

@@ -58,12 +58,17 @@ def index(comparison: Comparison) -> Index:
 
 
 def is_gated(row: Row) -> bool:
-    """Whether a row counts for a verdict; a NaN fails without a limit."""
-    return row.limit is not None or row.verdict in ATTENTION
+    """Whether a row counts for a verdict. A NaN fails without a limit, times that mean nothing are skipped without."""
+    return row.limit is not None or row.verdict in ATTENTION or (row.of_performance and row.verdict is Verdict.SKIP)
 
 
 def metric_of(row: Row) -> str:
     return row.row.rsplit("/", 1)[-1]
+
+
+def figure_name(row: Row) -> str:
+    """What tables call the figure of a row."""
+    return speed.name(row) or live.name(row) or figures.name(metric_of(row))
 
 
 def case_of(row: Row) -> str | None:
@@ -103,8 +108,8 @@ def headline(comparison: Comparison) -> list[str]:
     invalid = [run for run in others if run.verdict in (Verdict.INVALID, Verdict.SKIP)]
     sentences = [f"{_names(invalid)} could not be compared."] if invalid else []
     if speed.only_timed(comparison):
-        return sentences + speed.sentences(comparison)
-    unequal = {row.run for row in comparison.rows if row.verdict is Verdict.FAIL and not row.of_performance}
+        return sentences + _grown(comparison) + speed.sentences(comparison)
+    unequal = {row.run for row in comparison.rows if row.verdict is Verdict.FAIL and row.lane in LANES}
     sentences += [_differs(run, reference, len(failed[run.label]), total) for run in others if run.label in unequal]
     if agree := [run for run in others if run not in invalid and run.label not in unequal]:
         whole = len(agree) == len(others) > 1
@@ -113,7 +118,13 @@ def headline(comparison: Comparison) -> list[str]:
         sentences.append(f"{who} {verb} with {reference.label} on {_all(total)}.")
     if reference.verdict is Verdict.FAIL:
         sentences.append(f"The reference {reference.label} itself failed.")
-    return sentences + speed.sentences(comparison)
+    return sentences + _grown(comparison) + speed.sentences(comparison)
+
+
+def _grown(comparison: Comparison) -> list[str]:
+    """Which model files hold more than their baseline's."""
+    rows = [row for row in comparison.rows if row.lane == "model" and row.verdict is Verdict.FAIL]
+    return [f"{row.run} has grown: {metric_of(row).replace('_', ' ')} {row.note}." for row in rows]
 
 
 def _failed_cases(comparison: Comparison) -> dict[str, set[str]]:
@@ -159,7 +170,7 @@ def matrix(comparison: Comparison, found: Index) -> list[MatrixRow]:
             [
                 *(_lane_cell(run, lane, found, comparison) for lane in lanes(comparison)),
                 _truth_cell(run, lanes(comparison), found),
-                _frame_cell(run),
+                _frame_cell(run, comparison, found),
             ],
         )
         for run in comparison.runs
@@ -203,11 +214,17 @@ def _truth_cell(run: RunSummary, present: list[str], found: Index) -> Cell:
     return Cell(verdict, text, "" if value is not None else run.error or "no ground truth at hand")
 
 
-def _frame_cell(run: RunSummary) -> Cell:
+def _frame_cell(run: RunSummary, comparison: Comparison, found: Index) -> Cell:
+    rows = found.gated[run.label, "timing"]
+    verdict = worst(row.verdict for row in rows) if rows else None
     if run.latency is None or run.latency.p50 is None:
-        return Cell(None, figures.NONE, run.error or (run.latency.note if run.latency else "") or "not timed")
+        note = run.error or (run.latency.note if run.latency else "") or "not timed"
+        return Cell(verdict, figures.NONE, note)
     text = f"{figures.milliseconds(run.latency.p50)} ms"
-    return Cell(None, f"{text}, not valid" if run.latency.note else text, run.latency.note)
+    row = speed.ratio(comparison, run.label)
+    if row is not None and row.value is not None:
+        text += f", {row.value:.2f} times as long"
+    return Cell(verdict, f"{text}, not valid" if run.latency.note else text, run.latency.note)
 
 
 def _is_truth(row: Row) -> bool:

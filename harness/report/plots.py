@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -112,13 +112,28 @@ def round_ticks(axis: LogAxis, most: int = 6) -> list[Tick]:
     return [Tick(axis.at(v), f"{v:g}") for v in values]
 
 
+def fine_ticks(axis: LogAxis, most: int = 6) -> list[Tick]:
+    """As :func:`round_ticks`; where the axis spans less than a factor of three, round numbers at even distances."""
+    low, high = (10.0 ** (axis.low + bins / axis.per_decade) for bins in (0, axis.bins - axis.zeros))
+    if high / low >= 3:
+        return round_ticks(axis, most)
+    step = _round_step((high - low) / most)
+    first = math.ceil(low / step - 1e-9)
+    values = [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [Tick(axis.at(value), f"{value:.6g}") for value in values]
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that is no less."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= least * (1 - 1e-9))
+
+
 def linear_ticks(high: float, most: int = 4) -> list[Tick]:
     """Round ticks from 0 to at most ``high``, in percent of ``high``."""
     if high <= 0:
         return [Tick(0, "0")]
-    raw = high / most
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(s * power for s in (1, 2, 2.5, 5, 10) if s * power >= raw - 1e-12)
+    step = _round_step(high / most)
     return [Tick(100 * i * step / high, f"{i * step:g}") for i in range(int(high / step + 1e-9) + 1)]
 
 
@@ -127,10 +142,154 @@ def points(x: np.ndarray, y: np.ndarray, x_high: float, y_high: float, most: int
 
     The extremes of every slice are kept: an outlier is never thinned away.
     """
-    keep = np.arange(len(x))
+    keep = np.arange(len(x))  # of none, none
     if len(x) > most:
         slices = np.array_split(keep, most // 2)
         keep = np.unique([i for s in slices for i in (s[np.argmin(y[s])], s[np.argmax(y[s])])])
     left = 100 * x[keep] / (x_high or 1)
     top = 100 - 100 * y[keep] / (y_high or 1)
     return [(round(float(a), 2), round(float(b), 2)) for a, b in zip(left, top, strict=True)]
+
+
+# --- rows of marks on one axis -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row: any of dots, an interval, a gate, or a bar from the left, in percent of the axis.
+
+    Attributes:
+        detail: its figures, beside the label.
+        summary: the row in words, for those who do not see it.
+    """
+
+    label: str
+    detail: str
+    summary: str
+    dots: list[float] = field(default_factory=list)
+    band: tuple[float, float] | None = None
+    gate: float | None = None
+    bar: float | None = None
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Rows by group, on one axis.
+
+    Attributes:
+        even: the place that means "no difference"; None where nothing does.
+    """
+
+    unit: str
+    groups: dict[str, list[Strip]]
+    ticks: list[Tick]
+    even: float | None = None
+
+
+# --- curves --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curve:
+    label: str
+    summary: str
+    points: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Curves in one chart; the vertical axis is a share, from 0 at the bottom to 100 %."""
+
+    curves: list[Curve]
+    ticks: list[Tick]
+
+
+def steps(axis: LogAxis, values: np.ndarray, shares: np.ndarray) -> list[tuple[float, float]]:
+    """Corners of a distribution function as places in percent (y from the top), from 0 to the last share.
+
+    Args:
+        values, shares: ascending, shape (n,), n ≥ 1.
+    """
+    corners, reached = [], 0.0
+    for value, share in zip(values, shares, strict=True):
+        at = round(axis.at(float(value)), 2)
+        corners += [(at, round(100 - 100 * reached, 2)), (at, round(100 - 100 * float(share), 2))]
+        reached = float(share)
+    return corners
+
+
+# --- one figure over another ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Numbered points in percent (y from the top), and the best of them joined.
+
+    Attributes:
+        labels: the points in words, in their order.
+        numbers: where each point's number stands; moved down where two would lie on each other.
+        front: corners of the line through the best.
+    """
+
+    points: list[tuple[float, float]]
+    numbers: list[tuple[float, float]]
+    labels: list[str]
+    front: list[tuple[float, float]]
+    x: list[Tick]
+    y: list[Tick]
+
+
+def front(costs: Sequence[float], gains: Sequence[float]) -> list[int]:
+    """The Pareto front: which entries no other beats, those of less cost first.
+
+    One beats another if it costs no more and gains no less, and is better in one of the two.
+    """
+    best = -math.inf
+    kept: list[int] = []
+    for k in sorted(range(len(costs)), key=lambda k: (costs[k], -gains[k])):
+        if gains[k] > best or (kept and (costs[k], gains[k]) == (costs[kept[-1]], best)):
+            best = gains[k]
+            kept.append(k)
+    return kept
+
+
+def scatter(costs: Sequence[float], gains: Sequence[float], best: Sequence[int], labels: list[str]) -> Scatter:
+    """Gains over costs, the costs on a logarithmic axis; both axes hold a margin.
+
+    Args:
+        costs, gains: shape (n,), n ≥ 1; costs are above 0.
+        best: :func:`front` of them.
+    """
+    axis = log_axis([0.95 * min(costs), 1.05 * max(costs)], 100)
+    low, high = min(gains), max(gains)
+    margin = 0.15 * (high - low) or 0.01
+    low, span = low - margin, high - low + 2 * margin
+
+    def above(gain: float) -> float:
+        return 100 * (gain - low) / span
+
+    points = [(round(axis.at(c), 2), round(100 - above(g), 2)) for c, g in zip(costs, gains, strict=True)]
+    corners: list[tuple[float, float]] = []
+    for k in best:
+        corners += [(points[k][0], corners[-1][1]), points[k]] if corners else [(points[k][0], 100.0), points[k]]
+    step = _round_step(span / 4)
+    ticks = [k * step for k in range(math.ceil(low / step), math.floor((low + span) / step) + 1)]
+    return Scatter(
+        points,
+        _apart(points),
+        labels,
+        [*corners, (100.0, corners[-1][1])],
+        fine_ticks(axis),
+        [Tick(above(value), f"{value:.6g}") for value in ticks],
+    )
+
+
+def _apart(points: list[tuple[float, float]], width: float = 5.0, height: float = 9.0) -> list[tuple[float, float]]:
+    """The points' places, each moved down until its number lies on none before it."""
+    placed: list[tuple[float, float]] = []
+    for x, y in points:
+        down = y
+        while any(abs(x - px) < width and abs(down - py) < height for px, py in placed):
+            down = round(down + height / 3, 2)
+        placed.append((x, down))
+    return placed

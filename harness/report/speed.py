@@ -8,9 +8,11 @@ from harness.verdict import Verdict
 
 
 def ratio(comparison: Comparison, label: str, stage: str = "total") -> Row | None:
-    """The row that says how many times as long a run takes; None where the two were not timed in one session."""
+    """The row that says how many times as long a run takes; None where the two were not timed in one session,
+    nor the reference recorded as a baseline."""
     rows = (row for row in comparison.rows if row.of_performance and row.run == label)
-    return next((row for row in rows if row.row == f"latency/{stage}/ratio" and row.value is not None), None)
+    names = (f"latency/{stage}/ratio", f"baseline/latency/{stage}/ratio")
+    return next((row for row in rows if row.row in names and row.value is not None), None)
 
 
 def only_timed(comparison: Comparison) -> bool:
@@ -53,8 +55,21 @@ def not_invoke(run: RunSummary) -> float | None:
     return max(0.0, 1.0 - run.latency.stages["invoke"] / run.latency.p50)
 
 
+def stage_of(row: Row) -> str:
+    """The stage whose time a row speaks of; empty where it speaks of something else."""
+    parts = row.row.removeprefix("baseline/").split("/")
+    return parts[1] if parts[0] == "latency" else ""
+
+
+def name(row: Row) -> str:
+    """What tables call a row of times: ``invoke, times as long``; empty where it is none."""
+    stage = stage_of(row)
+    whole = "whole frame" if stage == "total" else stage
+    return f"{whole}, {'beside itself' if row.row.endswith('/noise') else 'times as long'}" if stage else ""
+
+
 def _stage(row: Row) -> str:
-    stage = row.row.split("/")[1]
+    stage = stage_of(row)
     return "the frame takes" if stage == "total" else f"{stage} takes"
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import itertools
 import json
@@ -16,7 +17,8 @@ import pytest
 
 from harness import comparison as comparisons
 from harness import report
-from tests.harness.report.made import Runner, compared, make_suite
+from tests.harness import recordings
+from tests.harness.report.made import SPEED_GATES, Runner, compared, make_suite, timed
 
 from . import browser
 
@@ -157,3 +159,122 @@ def test_printing_unfolds_every_case(page: browser.Page, written: Path) -> None:
 
     assert page.evaluate(folded) > 0
     page.call("Emulation.setEmulatedMedia", media="")
+
+
+# --- figures of speed ----------------------------------------------------------------------------
+
+FIGURES = ("ratios", "accuracy", "stages", "distribution", "over-time", "starts", "paced", "sustained", "sizes")
+# From a heading to the end of what belongs to it, in pixels of the page.
+PLACE = """(name => {
+  const head = document.getElementById(name);
+  let last = head;
+  while (last.nextElementSibling && last.nextElementSibling.tagName !== "H3") last = last.nextElementSibling;
+  const [top, bottom] = [head.getBoundingClientRect().bottom, last.getBoundingClientRect().bottom];
+  return [scrollY + top, bottom - top];
+})"""
+
+
+@pytest.fixture(scope="module")
+def speed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of runs that were timed beside each other, with all that may be recorded of that."""
+    folder = tmp_path_factory.mktemp("speed")
+    suite = make_suite(folder / "figures", ["ada", "grace"])
+    shift = {"change": lambda p, number: np.roll(p, 2, axis=1)}
+    runners = [
+        timed("tflite:fp32"),
+        timed("tflite:int8@tflite-runtime==2.14.0", 0.9, seed=1, **shift),
+        *(timed(f"core:variant-{n}", 0.4 + 0.8 * n, drift=0.2, seed=n + 2) for n in range(6)),
+    ]
+    return report.write(compared(folder, suite, runners, gates_text=SPEED_GATES), folder, suite)
+
+
+@pytest.fixture(scope="module")
+def cameras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cameras")
+    paths = [
+        recordings.write(
+            folder / f"{label}.run", recordings.recording(latency=25 + 20 * n, drops=0.2 * n, seed=n), label=label
+        )
+        for n, label in enumerate(("rtpy", "rtcpp"))
+    ]
+    return report.write(recordings.compared(*paths), folder / "report")
+
+
+def drawn(page: browser.Page, name: str, width: int) -> set[tuple[int, ...]]:
+    """The colours between a heading and the next, those of a few pixels (edges of letters) left out."""
+    top, height = page.evaluate(f"{PLACE}({json.dumps(name)})")
+    clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
+    shot = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(shot["data"]), np.uint8), cv2.IMREAD_COLOR)
+    colours, counts = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
+    return {tuple(map(int, colour)) for colour, count in zip(colours, counts, strict=True) if count >= 20}
+
+
+def coloured(colours: set[tuple[int, ...]]) -> set[tuple[int, ...]]:
+    """Those that are neither paper nor ink."""
+    return {colour for colour in colours if max(colour) - min(colour) > 40}
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (400, False)])
+def test_every_figure_of_speed_draws_something(page: browser.Page, speed: Path, width: int, dark: bool) -> None:
+    page.open(speed, width, dark)
+
+    assert page.messages == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    for name in FIGURES:
+        colours = drawn(page, name, width)
+        assert len(colours) > 2, name  # more than paper and ink
+        assert coloured(colours), name
+
+
+def test_each_run_has_a_colour_or_a_dash_of_its_own(page: browser.Page, speed: Path) -> None:
+    page.open(speed)
+    looks = page.evaluate(
+        "[...document.querySelectorAll('#distribution ~ .plot .sample path')].slice(0, 8)"
+        ".map(e => [getComputedStyle(e).stroke, getComputedStyle(e).strokeDasharray].join())"
+    )
+
+    assert len(looks) == len(set(looks)) == 8
+
+
+def test_no_label_of_an_axis_lies_on_another_or_outside(page: browser.Page, speed: Path) -> None:
+    for width in (400, 1280):
+        page.open(speed, width)
+        places = page.evaluate(
+            "[...document.querySelectorAll('#speed .axis')].map(a => [...a.querySelectorAll('span')]"
+            ".map(s => s.getBoundingClientRect()).map(r => [r.left, r.right]))"
+        )
+
+        assert len(places) > 10
+        for axis in places:
+            assert all(left[1] <= right[0] for left, right in itertools.pairwise(axis)), axis
+            assert all(left >= 0 and right <= width for left, right in axis), axis
+
+
+def test_cameras_beside_each_other_are_drawn_and_quiet(page: browser.Page, cameras: Path) -> None:
+    for width, dark in ((1280, False), (400, True)):
+        page.open(cameras, width, dark)
+
+        assert page.messages == []
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert coloured(drawn(page, "ratios", width))
+        assert page.evaluate(
+            "[...document.querySelectorAll('.interval')].every(e => e.getBoundingClientRect().width > 0)"
+        )
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_no_accessibility_violation_in_figures_of_speed(
+    page: browser.Page, speed: Path, cameras: Path, dark: bool
+) -> None:
+    pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    axe = resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8") + ";null"
+    for path in (speed, cameras):
+        page.open(path, dark=dark)
+        page.evaluate(axe)
+
+        found = page.evaluate(
+            "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))]))"
+        )
+
+        assert found == []

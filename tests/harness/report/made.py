@@ -44,6 +44,7 @@ class Runner:
         change: probability of a case and its number -> what this one returns instead.
         error: it broke off after the first case, with this message.
         frames: timed frames, one millisecond each.
+        samples: rows of ``samples.csv`` instead of those.
     """
 
     label: str
@@ -51,6 +52,7 @@ class Runner:
     error: str = ""
     frames: int = 80
     facts: dict[str, Any] = field(default_factory=dict)
+    samples: Sequence[dict[str, Any]] = ()
 
 
 def make_suite(folder: Path, ids: list[str]) -> Suite:
@@ -71,6 +73,7 @@ def compared(
     command: str = "harness compare keras tflite",
     lanes: Sequence[str] = compare.LANES,
     truth: bool = True,
+    gates_text: str = GATES,
 ) -> Comparison:
     """Bundles of these runners on this suite below ``folder``, and what the gates say of them."""
     paths = [
@@ -78,7 +81,7 @@ def compared(
         for order, runner in enumerate(runners)
         for lane in lanes
     ]
-    (folder / "gates.yaml").write_text(GATES, encoding="utf-8")
+    (folder / "gates.yaml").write_text(gates_text, encoding="utf-8")
     runs = open_runs(paths)
     result = compare.compare(runs, gates.load(folder / "gates.yaml"), "figures", command, cases if truth else None)
     return compare.relative_bundles(result, folder)
@@ -93,11 +96,69 @@ def _bundle(path: Path, cases: Suite, runner: Runner, order: int, lane: str) -> 
         files.write_tensor(writer.tensor_path(case.id), probability)
     if lane == "image" and not runner.error:
         writer.add_samples(
-            _sample(number, cases.cases[number % len(cases.cases)].id) for number in range(runner.frames)
+            runner.samples
+            or (_sample(number, cases.cases[number % len(cases.cases)].id) for number in range(runner.frames))
         )
     error = {"kind": "crash", "message": runner.error} if runner.error else None
     writer.finish("failed" if runner.error else "complete", error)
     return path
+
+
+SPEED_GATES = GATES + '  - {row: "latency/total/ratio", max: 1.02}\n  - {row: "latency/*/ratio", max: 1.10}\n'
+
+
+def timed(label: str, slower: float = 1.0, drift: float = 0.0, seed: int = 0, **about: Any) -> Runner:
+    """A runner that was timed beside others: five starts of twelve blocks, at a camera's rate, and for ten seconds.
+
+    Args:
+        slower: how many times 10 ms a frame takes.
+        drift: by what share frames become slower over each start.
+    """
+    noise = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+
+    def frame(phase: str, restart: int, block: int, start: int, drifted: float = 1.0, **more: Any) -> int:
+        total = int(1e7 * slower * drifted * np.exp(0.01 * noise.standard_normal()))
+        total *= 3 if noise.random() < 0.01 else 1
+        stages = {"preprocess_ns": total // 4, "invoke_ns": total // 2, "postprocess_ns": total // 8}
+        times = {"start_ns": start, "total_ns": total, **stages}
+        rows.append({"phase": phase, "restart": restart, "block": block, "case": "ada", **times, **more})
+        return start + total
+
+    at = 10**12
+    for restart in range(5):
+        at = frame("cold", restart, 0, at + 10**9)
+        for block in range(12):
+            for number in range(4):
+                at = frame("steady", restart, block, at + 10**6, 1 + drift * (4 * block + number) / 48)
+            at += 10**8  # the others' turn
+    period, number = 33_333_333, 0
+    while number < 90:
+        due = at + number * period
+        end = frame("paced", 4, 0, due + 50_000)
+        newest = max(number + 1, (end - at) // period)
+        rows[-1] |= {"due_ns": due, "presented_ns": end, "dropped": newest - number - 1}
+        number = newest
+    at += 10**10
+    for number in range(1000):
+        at = frame("sustained", 4, number // 100, at, 1 + drift * number / 1000)
+    starts = [
+        {
+            "restart": n,
+            "cold_start_ns": 3 * 10**8 + 10**7 * n,
+            "load_ns": 2 * 10**7 + 10**6 * n,
+            "first_inference_ns": 10**7,
+        }
+        for n in range(5)
+    ]
+    quiet = {"load": [0.5, 0.4, 0.3], "frequency_mhz": 2800}
+    during = [{"restart": n, **quiet, "other_processes": 0.02} for n in range(5)]
+    facts = {
+        "timing": {"load_ns": 2 * 10**7, "first_inference_ns": 10**7, "starts": starts},
+        "conditions": {"before": quiet, "during": during, "after": quiet},
+        "protocol": {"profile": "quick", "count": 64, "duration_s": 1.0, "timer": {}},
+    }
+    return Runner(label, facts=facts, samples=rows, **about)
 
 
 def _sample(number: int, case: str) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def test_the_csv_holds_every_row_to_the_last_digit(mixed: tuple[Comparison, Path
         return float(text) if text else None
 
     def row(line: dict[str, str]) -> Row:
-        limits = {name: number(line[name]) for name in ("min", "max", "warn")}
+        limits = {name: number(line[name]) for name in ("min", "max", "warn", "floor_ms")}
+        low, high = number(line["low"]), number(line["high"])
         return Row(
             line["run"],
             line["lane"],
@@ -103,6 +104,7 @@ def test_the_csv_holds_every_row_to_the_last_digit(mixed: tuple[Comparison, Path
             Verdict(line["verdict"]),
             number(line["would_pass"]),
             line["note"],
+            None if low is None or high is None else (low, high),
         )
 
     assert [row(line) for line in lines] == comparison.rows
@@ -334,12 +336,13 @@ def test_the_markdown_tables_read_back_as_the_comparison(mixed: tuple[Comparison
     comparison, folder = mixed
     tables = markdown_tables((folder / "report.md").read_text(encoding="utf-8"))
 
-    matrix, agreement, speed, limits = tables
-    assert [(row["run"], row["verdict"]) for row in matrix] == [(r.label, str(r.verdict)) for r in comparison.runs]
+    runs, failed, agreement, speed, limits = tables
+    assert [(row["run"], row["verdict"]) for row in runs] == [(r.label, str(r.verdict)) for r in comparison.runs]
     shifted_row = next(row for row in agreement if (row["run"], row["lane"]) == ("shifted", "tensor"))
     pooled = next(run for run in comparison.runs if run.label == "shifted").pooled["tensor"]
     assert float(shifted_row["max error"]) == pytest.approx(pooled["max_abs"], rel=0.05)
     assert float(shifted_row["mask IoU"]) == pytest.approx(pooled["mask_iou"], abs=1e-4)
+    assert {row["verdict"] for row in failed} == {"INVALID", "FAIL", "WARN"}
     assert [row["run"] for row in speed] == [run.label for run in comparison.runs]
     gated = [row for row in comparison.rows if row.limit]
     listed = [row for row in gated if row.row.startswith("pooled/") or row.verdict is not Verdict.PASS]
@@ -425,6 +428,6 @@ def test_the_report_loads_neither_runtimes_nor_what_judges_them() -> None:
     code = "import sys, harness.report, harness.report.console; print('\\n'.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    forbidden = ("compare", "gates", "parity", "stats", "runtimes", "session", "supervisor", "worker")
+    forbidden = ("compare", "gates", "parity", "runtimes", "session", "supervisor", "worker")
     assert [name for name in loaded if name in {f"harness.{module}" for module in forbidden}] == []
     assert not {"tensorflow", "keras", "ai_edge_litert", "pandas", "scipy"} & set(loaded)
