@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,3 +86,32 @@ def test_the_original_tflite_runtime_runs_in_an_environment_of_its_own(tmp_path:
     result = comparison.read(tmp_path / "out" / "comparison.json")
     assert result
     assert result.runs[1].facts["runtime"]["version"] == "tflite-runtime 2.14.0"
+
+
+THREE_LINES = """\
+def test_speed(harness_benchmark):
+    measured = harness_benchmark()
+    assert measured.latency.p50 > 0
+"""
+
+
+def test_three_lines_of_pytest_time_the_model_in_an_empty_project(wheel: Path, tmp_path: Path) -> None:
+    binaries = environment_with(tmp_path / "venv", "install", wheel)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "test_speed.py").write_text(THREE_LINES)
+
+    without = call(binaries / "pytest", "-rs", cwd=project)
+    call(
+        binaries / "pytest", "--benchmark", "--benchmark-runtimes", "tflite:int8,core", "--benchmark-out", "out",
+        cwd=project,
+    )  # fmt: skip
+    compared = call(binaries / "pytest-benchmark", "compare", "out/pytest-benchmark.json", cwd=project)
+
+    assert re.search(r"\d+ skipped", without.stdout)
+    assert "passed" not in without.stdout
+    assert "Warning" not in without.stdout
+    assert {f"test_speed[{target}]" in compared.stdout for target in ("tflite:int8", "core")} == {True}
+    result = comparison.read(project / "out" / "test_speed-test_speed" / "comparison.json")
+    assert [run.label for run in result.runs] == ["tflite:int8", "core"]
+    assert (project / "out" / "test_speed-test_speed" / "index.html").stat().st_size > 10_000
