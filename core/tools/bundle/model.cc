@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 
+#include "bundle/activations.h"
 #include "bundle/files.h"
 #include "bundle/sha256.h"
 #include "flatbuffer.h"
@@ -97,6 +98,7 @@ Expected<Model> ReadModel(const std::string& path, const std::string& contract) 
                              {"bytes", model.data.size()},
                              {"contract", model.contract},
                              {"ops", file->operators},
+                             {"activations", Activations(model.data)},
                              {"listed", Listed(path, sha256)},
                              {"inputs", Tensors(file->inputs)},
                              {"outputs", Tensors(file->outputs)}};
