@@ -34,7 +34,7 @@ test-core: $(READY) ## run the core's C++ tests: as released, and under the addr
 	  echo "== $$preset"; (cd core && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset $$preset > /dev/null && \
 	    cmake --build --preset $$preset && VIRTUAL_ENV="$(CURDIR)/$(VENV)" ctest --preset $$preset) || exit 1; done
 
-test-system: $(READY) test-core test-rtcpp ## run the tests that need a browser, a window, a built wheel or other environments
+test-system: $(READY) test-core test-rtcpp ## run the tests that need a browser, a window, other environments or idle processors
 	@command -v chromium > /dev/null || { $(ASROOT) chromium > /dev/null; } || \
 	  echo "chromium is missing: the browser tests will be skipped" >&2
 	@command -v Xvfb > /dev/null && command -v xdotool > /dev/null && command -v import > /dev/null || \

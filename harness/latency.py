@@ -108,7 +108,7 @@ def _paced(samples: pd.DataFrame) -> list[Paced]:
 
 def _at_rate(frames: pd.DataFrame) -> Paced:
     due, dropped = frames["due_ns"].to_numpy(np.float64), frames["dropped"].to_numpy(np.float64)
-    periods = len(due) - 1 + dropped[:-1].sum()
+    periods = len(due) - 1 + dropped[1:].sum()
     late = (frames["start_ns"] - frames["due_ns"]).to_numpy(np.float64)
     shown = (frames["presented_ns"] - frames["due_ns"]).to_numpy(np.float64)
     return Paced(

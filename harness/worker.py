@@ -77,7 +77,7 @@ class Worker:
         on are dropped but for the newest."""
         decoded = [(case, self._frame(Path(image))) for case, image in cases]
         period = round(1e9 / fps)
-        samples, number, begin = [], 0, time.perf_counter_ns()
+        samples, number, dropped, begin = [], 0, 0, time.perf_counter_ns()
         gc.collect()
         gc.disable()
         try:
@@ -87,11 +87,9 @@ class Worker:
                 case, frame = decoded[number % len(decoded)]
                 inference = self.runtime.infer_image(frame)
                 end = time.perf_counter_ns()
+                samples.append({**_sample(case, inference), "due_ns": due, "presented_ns": end, "dropped": dropped})
                 newest = max(number + 1, (end - begin) // period)
-                samples.append(
-                    {**_sample(case, inference), "due_ns": due, "presented_ns": end, "dropped": newest - number - 1}
-                )
-                number = newest
+                number, dropped = newest, newest - number - 1
         finally:
             gc.enable()
         return {"samples": samples}

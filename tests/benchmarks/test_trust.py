@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`benchmarks/trust.py` in short: five comparisons each, of seconds instead of half a minute.
 
-The full experiments need a machine of their own; here other tests run meanwhile. What must hold all the same: a
-runtime beside itself is never called slower, and one that is slower is measured as such.
+What must hold on any machine: a runtime beside itself is never called slower, and one that is slower is measured as
+such.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def rows(trust: ModuleType, name: str, profile: str, folder: Path) -> list[dict[
     return trust._kept(kept)
 
 
+@pytest.mark.system
 def test_a_runtime_is_never_called_slower_than_itself(
     trust: ModuleType, short: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,6 +56,7 @@ def test_a_runtime_is_never_called_slower_than_itself(
     assert "5 short comparisons" in capsys.readouterr().out
 
 
+@pytest.mark.system
 def test_the_intervals_hold_what_is_true_of_one_that_is_slower(trust: ModuleType, short: str, tmp_path: Path) -> None:
     """Each does in 95 of 100, so that fewer than three of five do not by chance in one run of a thousand."""
     found = rows(trust, "slowed", short, tmp_path)

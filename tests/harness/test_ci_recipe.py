@@ -17,6 +17,8 @@ import yaml
 
 from .bundles import write
 
+pytestmark = pytest.mark.system
+
 RECIPE = Path(__file__).resolve().parents[2] / "docs" / "ci"
 PROBABILITY = np.linspace(0, 1, 16 * 12, dtype=np.float32).reshape(16, 12)
 STARTS, BLOCKS, FRAMES = 5, 8, 4

@@ -67,10 +67,10 @@ def test_the_rate_of_a_camera_is_that_at_which_frames_came_dropped_ones_included
 ) -> None:
     period, number, rows = round(1e9 / fps), 0, []
     for skipped in dropped:
+        number += 1 + skipped
         due = number * period
         rows += frames("paced", [5.0], due_ns=due, presented_ns=due + 7 * MS, dropped=skipped)
         rows[-1]["start_ns"] = due + 2 * MS
-        number += 1 + skipped
 
     (paced,) = summary(tmp_path_factory.mktemp("run"), rows).paced
 

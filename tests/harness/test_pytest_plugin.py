@@ -251,6 +251,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     return folder, done
 
 
+@pytest.mark.system
 def test_each_target_is_a_test_and_a_crash_is_the_failure_of_one(
     measured: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -266,6 +267,7 @@ def test_each_target_is_a_test_and_a_crash_is_the_failure_of_one(
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.mark.system
 def test_the_data_of_pytest_benchmark_hold_the_frames_of_the_bundles(
     measured: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -291,6 +293,7 @@ def test_the_data_of_pytest_benchmark_hold_the_frames_of_the_bundles(
     assert found["test_function"]["stats"]["rounds"] >= 64
 
 
+@pytest.mark.system
 def test_the_targets_were_timed_beside_each_other_and_compared(
     measured: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -308,6 +311,7 @@ def test_the_targets_were_timed_beside_each_other_and_compared(
     assert done.stdout.index("out/test_some-test_model/index.html") > done.stdout.index("Legend:")
 
 
+@pytest.mark.system
 def test_pytest_benchmark_compares_what_it_finds(measured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder, _ = measured
     command = [Path(sys.executable).parent / "pytest-benchmark", "compare", "out/pytest-benchmark.json"]
@@ -344,6 +348,7 @@ def test_named_runtimes_narrow_what_a_test_chose(tmp_path: Path) -> None:
     assert re.findall(r"::(\S+)", done.stdout) == ["test_model[tflite]", "test_model[core]"]
 
 
+@pytest.mark.system
 def test_targets_are_held_against_a_baseline(
     measured: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -357,10 +362,8 @@ def test_targets_are_held_against_a_baseline(
     (checked,) = json.loads((tmp_path / "out" / "test_some-test_model" / "baseline" / "check.json").read_text())[
         "targets"
     ]
-    agrees = checked["verdict"] in (
-        "PASS",
-        "WARN",
-    )  # how fast a machine is from one minute to the next is not for a test
+    # How fast a machine is from one minute to the next is not for a test.
+    agrees = checked["verdict"] in ("PASS", "WARN")
     assert checked["speed"] == "gated"
     assert outcomes(done) == {
         "test_some.py::test_model[tflite:int8]": "PASSED" if agrees else "FAILED",
