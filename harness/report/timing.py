@@ -30,7 +30,8 @@ class Timing:
     """The figures of the page's section on speed, each empty or None where there is nothing to draw.
 
     Attributes:
-        starts, paced, sustained: runs with what they tell of each start, rate and long phase.
+        starts: a run, the number of a start of its process that was timed, from 1, and what is told of it.
+        paced, sustained: runs with what they tell of each rate and of the long phase.
     """
 
     ratios: plots.Strips | None
@@ -38,7 +39,7 @@ class Timing:
     series: list[Series]
     accuracy: plots.Scatter | None
     stages: list[StageRow]
-    starts: list[tuple[RunSummary, Start]]
+    starts: list[tuple[RunSummary, int, Start]]
     beginnings: plots.Strips | None
     paced: list[tuple[RunSummary, Paced]]
     sustained: list[tuple[RunSummary, Sustained]]
@@ -51,7 +52,7 @@ def figures_of(comparison: Comparison, evidence: Evidence) -> Timing:
     tables = {run.label: evidence.samples(run.label) for run in comparison.runs}
     steady, sustained = (_phase(tables, phase) for phase in ("steady", "sustained"))
     timed = [(run, run.latency) for run in comparison.runs if run.latency]
-    starts = [(run, start) for run, latency in timed for start in latency.starts]
+    starts = [(run, n, start) for run, latency in timed for n, start in enumerate(latency.starts, 1)]
     return Timing(
         ratios=_ratios(comparison),
         distribution=_distribution(steady),
@@ -248,7 +249,7 @@ def series(label: str, at_ns: np.ndarray, lasted_ns: np.ndarray, what: str, star
     far = np.zeros(len(ms), bool)
     spans, trends, notes = [], [], []
     numbers = np.empty(0, np.int64) if starts is None else np.unique(starts)
-    for start in numbers:
+    for number, start in enumerate(numbers, 1):
         own = np.flatnonzero(starts == start)
         far[own] = stats.outlying(ms[own])
         spans.append((round(100 * seconds[own[0]] / last, 2), round(100 * seconds[own[-1]] / last, 2)))
@@ -261,7 +262,7 @@ def series(label: str, at_ns: np.ndarray, lasted_ns: np.ndarray, what: str, star
             ]
             trends.append((round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)))
             change = figures.change(drift.change)
-            notes.append(f"start {int(start) + 1} drifts {change}" if len(numbers) > 1 else f"drifts {change}")
+            notes.append(f"start {number} drifts {change}" if len(numbers) > 1 else f"drifts {change}")
     if far.any():
         notes.append(f"{far.sum()} outliers ({figures.share(float(far.mean()))})")
     summary = f"{label}: {len(ms)} {what} over {last:.1f} s, highest {figures.milliseconds(float(ms.max()))} ms"
@@ -294,10 +295,10 @@ def _sustained(label: str, frames: pd.DataFrame) -> Series:
 _BEGINNINGS = {"cold_start": "process to first mask", "load": "loading the model", "first": "first inference"}
 
 
-def _beginnings(starts: list[tuple[RunSummary, Start]]) -> plots.Strips | None:
+def _beginnings(starts: list[tuple[RunSummary, int, Start]]) -> plots.Strips | None:
     """Cold start, load and first inference: a dot for each start."""
     told: dict[str, dict[str, list[float]]] = {name: {} for name in _BEGINNINGS}
-    for run, start in starts:
+    for run, _, start in starts:
         for name in _BEGINNINGS:
             if (value := getattr(start, name)) is not None and value > 0:
                 told[name].setdefault(run.label, []).append(value)

@@ -126,33 +126,34 @@ def timed(label: str, slower: float = 1.0, drift: float = 0.0, seed: int = 0, **
         return start + total
 
     at = 10**12
-    for restart in range(5):
+    # The masks were drawn by start 0, which has no times.
+    for restart in range(1, 6):
         at = frame("cold", restart, 0, at + 10**9)
         for block in range(12):
             for number in range(4):
                 at = frame("steady", restart, block, at + 10**6, 1 + drift * (4 * block + number) / 48)
             at += 10**8  # the others' turn
-    period, number = 33_333_333, 0
+    period, number, dropped = 33_333_333, 0, 0
     while number < 90:
         due = at + number * period
-        end = frame("paced", 4, 0, due + 50_000)
+        end = frame("paced", 5, 0, due + 50_000)
+        rows[-1] |= {"due_ns": due, "presented_ns": end, "dropped": dropped}
         newest = max(number + 1, (end - at) // period)
-        rows[-1] |= {"due_ns": due, "presented_ns": end, "dropped": newest - number - 1}
-        number = newest
+        number, dropped = newest, newest - number - 1
     at += 10**10
     for number in range(1000):
-        at = frame("sustained", 4, number // 100, at, 1 + drift * number / 1000)
+        at = frame("sustained", 5, number // 100, at, 1 + drift * number / 1000)
     starts = [
         {
             "restart": n,
-            "cold_start_ns": 3 * 10**8 + 10**7 * n,
-            "load_ns": 2 * 10**7 + 10**6 * n,
+            "cold_start_ns": 29 * 10**7 + 10**7 * n,
+            "load_ns": 19 * 10**6 + 10**6 * n,
             "first_inference_ns": 10**7,
         }
-        for n in range(5)
+        for n in range(1, 6)
     ]
     quiet = {"load": [0.5, 0.4, 0.3], "frequency_mhz": 2800}
-    during = [{"restart": n, **quiet, "other_processes": 0.02} for n in range(5)]
+    during = [{"restart": n, **quiet, "other_processes": 0.02} for n in range(1, 6)]
     facts = {
         "timing": {"load_ns": 2 * 10**7, "first_inference_ns": 10**7, "starts": starts},
         "conditions": {"before": quiet, "during": during, "after": quiet},
