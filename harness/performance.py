@@ -36,7 +36,8 @@ def paired(reference: Bundle | None, bundle: Bundle | None) -> bool:
 
 
 def effects(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, float]]:
-    """For each stage that both have: how many times as long it takes, and by how many milliseconds at the median."""
+    """For each stage that both have: how many times as long it takes, and how many milliseconds that is of the
+    reference's median. (The difference of the two medians would have the machine's own changes in it.)"""
     ours, theirs = _steady(bundle), _steady(reference)
     found = {}
     for stage in STAGES:
@@ -44,8 +45,8 @@ def effects(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, 
         pairs = list(_pairs(theirs[column], ours[column]))
         effect = stats.effect(pairs)
         if effect is not None:
-            a, b = (np.concatenate([part[:, side] for part in pairs]) for side in (0, 1))
-            found[stage] = effect, float(np.median(b) - np.median(a)) / 1e6
+            median = float(np.median(np.concatenate([part[:, 0] for part in pairs])))
+            found[stage] = effect, (effect.estimate - 1) * median / 1e6
     return found
 
 
@@ -58,7 +59,7 @@ def effects_apart(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Ef
         then, now = ([part.to_numpy() for _, part in column.groupby(level="restart")] for column in columns)
         effect = stats.unpaired(then, now) if all((column > 0).all() for column in columns) else None
         if effect is not None:
-            found[stage] = effect, float(columns[1].median() - columns[0].median()) / 1e6
+            found[stage] = effect, (effect.estimate - 1) * float(columns[0].median()) / 1e6
     return found
 
 
