@@ -135,7 +135,8 @@ def _restart(
     arms: Sequence[Arm], plan: Plan, restart: int, stack: ExitStack, progress: Callable[[float], None]
 ) -> None:
     """One start of every arm's process: cold, warm, and the steady blocks in mirrored rounds."""
-    for arm in _alive(arms):
+    # Of two equal processes the one that is started later can be faster by more than 1 %: each is so in its turn.
+    for arm in _alive(arms)[:: -1 if restart % 2 else 1]:
         with _failing(arm):
             arm.begin(plan, restart, stack)
     for arm in _alive(arms):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -128,6 +129,17 @@ def test_paced_frames_begin_when_due_and_those_that_came_too_late_are_counted(ti
     assert (paced["presented_ns"] >= paced["start_ns"] + paced["total_ns"]).all()
     # Frames that were due between two that ran are those that the later one says were dropped.
     assert (np.diff(due) / period - 1 == paced["dropped"].iloc[1:]).all()
+
+
+def test_which_process_is_started_first_changes_from_start_to_start(timed: Path) -> None:
+    a, b = (
+        samples(timed, label).query("phase == 'cold'").groupby("restart")["start_ns"].min()
+        for label in ("tflite:int8", "tflite")
+    )
+
+    first = (a < b).tolist()
+    assert len(first) == 5
+    assert all(now != then for now, then in itertools.pairwise(first))
 
 
 def test_a_sustained_phase_lasts_as_long_as_asked(timed: Path) -> None:
