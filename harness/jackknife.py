@@ -36,19 +36,3 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, 
 
     half = float(t.ppf((1 + confidence) / 2, len(values) - 1)) * float(values.std(ddof=1)) / math.sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
-
-
-def difference(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> tuple[float, float, float]:
-    """By how much the mean of b is above that of a, and the ends of Welch's interval (:func:`harness.stats.unpaired`).
-
-    Args:
-        a, b: independent values, such as :func:`pseudo_values`; shapes (k,) and (m,), k, m ≥ 2.
-    """
-    from scipy.stats import t
-
-    variances = [side.var(ddof=1) / len(side) for side in (a, b)]
-    freedom = sum(v**2 / (len(side) - 1) for v, side in zip(variances, (a, b), strict=True))
-    total, centre = sum(variances), float(b.mean() - a.mean())
-    welch = total**2 / freedom if freedom else len(a) + len(b) - 2.0
-    half = float(t.ppf((1 + confidence) / 2, welch)) * math.sqrt(total)
-    return centre, centre - half, centre + half

@@ -8,11 +8,12 @@ no models and no masks.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from harness import jackknife, live, stats
+from harness import live, stats
 from harness.bundle import Bundle
 from harness.comparison import Row
 from harness.gates import Gates, judge_interval
@@ -42,13 +43,13 @@ def with_intervals(rows: list[Row], intervals: dict[str, tuple[float, float]]) -
 
 def _effects(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> Iterator[tuple[str, float, float, float]]:
     """Name of the row, value, and the ends of its interval."""
-    for name in (name for name in live.AS_LOGARITHMS if name in ours and name in theirs):
-        one, other = ([np.array([value]) for value in np.exp(side[name])] for side in (ours, theirs))
-        effect = stats.unpaired(one, other)
-        if effect is not None:
-            yield f"{name}/ratio", effect.estimate, effect.low, effect.high
-    for name in (name for name in live.AS_THEY_ARE if name in ours and name in theirs):
-        yield f"{name}/difference", *jackknife.difference(ours[name], theirs[name])
+    for name in (name for name in (*live.AS_LOGARITHMS, *live.AS_THEY_ARE) if name in ours and name in theirs):
+        found = stats.difference(ours[name], theirs[name])
+        if name in live.AS_LOGARITHMS:
+            value, low, high = map(math.exp, found)
+            yield f"{name}/ratio", value, low, high
+        else:
+            yield f"{name}/difference", *found
 
 
 def _apart(reference: Bundle, bundle: Bundle) -> str:

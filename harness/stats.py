@@ -255,23 +255,46 @@ def unpaired(
     from scipy.stats import norm, t
 
     generator = np.random.default_rng(seed)
-    means, variances, blocks, freedom = [], [], 0.0, 0.0
+    sides, blocks = [], 0.0
     for side in (a, b):
         logs = [np.log(_checked(np.column_stack([x, x]))[:, 0]) for x in side if len(x)]
         if len(logs) < MIN_RESTARTS:
             return None
-        centres = np.array([_centre(x) for x in logs])
-        means.append(float(centres.mean()))
-        variances.append(float(centres.var(ddof=1)) / len(logs))
+        sides.append(np.array([_centre(x) for x in logs]))
         blocks += sum(_block_error(x, resamples, generator) ** 2 for x in logs) / len(logs) ** 2
-        freedom += variances[-1] ** 2 / (len(logs) - 1)
-    count = sum(1 for side in (a, b) for x in side if len(x))
-    total = sum(variances)
-    welch = total**2 / freedom if freedom else count - 2.0
-    tail, centre = (1 + confidence) / 2, means[1] - means[0]
-    half = max(float(t.ppf(tail, welch)) * math.sqrt(total), float(norm.ppf(tail)) * math.sqrt(blocks))
+    centre, error, freedom = welch(*sides)
+    tail, count = (1 + confidence) / 2, sum(map(len, sides))
+    half = max(float(t.ppf(tail, freedom)) * error, float(norm.ppf(tail)) * math.sqrt(blocks))
     ends = _exp(centre - half), _exp(centre + half)
-    return Effect(_exp(centre), *ends, confidence, count, 0, math.sqrt(total), math.sqrt(blocks), welch)
+    return Effect(_exp(centre), *ends, confidence, count, 0, error, math.sqrt(blocks), freedom)
+
+
+def welch(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
+    """By how much the mean of b is above that of a, the standard error of that, and Welch's degrees of freedom.
+
+    B. L. Welch, as in :func:`unpaired`. SciPy's ``ttest_ind`` tells the same, but not where nothing varies.
+
+    Args:
+        a, b: independent values; shapes (k,) and (m,), k, m ≥ 2.
+    """
+    variances = [float(side.var(ddof=1)) / len(side) for side in (a, b)]
+    total = sum(variances)
+    parts = sum(v**2 / (len(side) - 1) for v, side in zip(variances, (a, b), strict=True))
+    freedom = total**2 / parts if parts else len(a) + len(b) - 2.0
+    return float(b.mean() - a.mean()), math.sqrt(total), freedom
+
+
+def difference(a: np.ndarray, b: np.ndarray, confidence: float = 0.95) -> tuple[float, float, float]:
+    """By how much the mean of b is above that of a, and the ends of :func:`welch`'s interval.
+
+    Args:
+        a, b: as there.
+    """
+    from scipy.stats import t
+
+    centre, error, freedom = welch(a, b)
+    half = float(t.ppf((1 + confidence) / 2, freedom)) * error
+    return centre, centre - half, centre + half
 
 
 def _checked(pairs: Pairs) -> np.ndarray:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.signal import lfilter
 from scipy.stats import t, ttest_ind
 
-from harness import jackknife
+from harness import jackknife, stats
 from harness.live import STRETCHES
 
 matrices = arrays.arrays(np.float64, (10, 8), elements=st.floats(1.0, 1e3))
@@ -42,7 +42,7 @@ def test_the_interval_of_a_mean_is_students() -> None:
 def test_a_difference_has_welchs_interval(a: np.ndarray, b: np.ndarray) -> None:
     expected = ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
 
-    assert jackknife.difference(a, b) == pytest.approx((b.mean() - a.mean(), expected.low, expected.high), abs=1e-9)
+    assert stats.difference(a, b) == pytest.approx((b.mean() - a.mean(), expected.low, expected.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(("correlation", "seconds"), [(0.0, 15), (0.9, 15), (0.98, 60)])
