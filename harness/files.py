@@ -12,6 +12,11 @@ import numpy as np
 from harness.errors import InvalidError
 
 
+def cache_folder() -> Path:
+    """Where what can be made again is kept for this user; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mobile-unet-harness"
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Write a whole file.
 

@@ -20,7 +20,7 @@ from typing import Any
 from harness import bundle as bundles
 from harness import latency, live
 from harness.errors import HarnessError
-from harness.files import write_file
+from harness.files import cache_folder, write_file
 
 _UNREADABLE = (HarnessError, KeyError, TypeError, ValueError, AttributeError, OSError)
 """What reading the facts of a bundle that nobody has checked may raise."""
@@ -197,9 +197,8 @@ class _Cache:
     """Figures that had to be read from samples, by bundle, while these have not changed."""
 
     def __init__(self, folder: Path) -> None:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-        self._file = Path(base) / "mobile-unet-harness" / "history" / f"{digest}.json"
+        self._file = cache_folder() / "history" / f"{digest}.json"
         self._kept: dict[str, list[Any]] = {}
         self._changed = False
         try:

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import HarnessError, InvalidError
+from harness.files import cache_folder
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+-]+")
 _COMMON = ("tomli>=2",)
@@ -60,8 +61,7 @@ def link_packages(folder: Path) -> None:
 
 
 def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "mobile-unet-harness" / "environments"
+    return cache_folder() / "environments"
 
 
 def _make(folder: Path, requirement: str) -> None:
