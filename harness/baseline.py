@@ -104,6 +104,11 @@ def target(run: Run) -> str:
     return text + (f", {threads} threads" if threads != 1 else "")
 
 
+def slug(target: str) -> str:
+    """A target as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._=-]+", "-", target)
+
+
 def machine(run: Run) -> dict[str, Any]:
     """What must be equal for two times to be comparable: kind and model of the device, name, instruction set and number
     of its processors, whether they are emulated, the operating system, and the frequency governor where the platform
@@ -185,10 +190,9 @@ def check_runs(runs: Sequence[Run]) -> None:
 
 
 def _record(run: Run, folder: Path) -> Recorded:
-    slug = re.sub(r"[^A-Za-z0-9._=-]+", "-", target(run))
     names = {}
     for lane, bundle in run.lanes.items():
-        names[lane] = f"{slug}-{lane}.run.zip"
+        names[lane] = f"{slug(target(run))}-{lane}.run.zip"
         if bundle.path.is_file():
             shutil.copyfile(bundle.path, folder / names[lane])
         else:

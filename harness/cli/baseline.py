@@ -64,12 +64,7 @@ def save(
 @_RUNS
 @_FOLDER
 @click.option("--other-machine", is_flag=True, help="On another machine than the baseline's: gate all but speed.")
-@click.option(
-    "--gates",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Tolerances.  [default: the shipped configs/gates.yaml]",
-)
+@shared.gates_option
 @shared.timing_options
 @shared.export_options
 @click.option("--json", "as_json", is_flag=True, help="Print check.json instead of the table.")

@@ -14,12 +14,7 @@ from harness.errors import HarnessError
 
 @click.command()
 @click.argument("runtimes", nargs=-1, metavar="A [B…]")
-@click.option(
-    "--gates",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Tolerances.  [default: the shipped configs/gates.yaml]",
-)
+@shared.gates_option
 @shared.timing_options
 @click.option(
     "--paced",

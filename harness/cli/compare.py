@@ -29,12 +29,7 @@ _REQUEST = "request.json"
     type=click.Path(exists=True, dir_okay=False),
     help="Runtimes, suite, lanes and gates from a file; options given here win.",
 )
-@click.option(
-    "--gates",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False),
-    help="Tolerances.  [default: the shipped configs/gates.yaml]",
-)
+@shared.gates_option
 @shared.run_options
 @shared.export_options
 @click.option("--json", "as_json", is_flag=True, help="Print comparison.json instead of the table.")

@@ -68,6 +68,12 @@ _EXPORT_OPTIONS = (
         help="Also write every figure here, one on a line.",
     ),
 )
+gates_option = click.option(
+    "--gates",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Tolerances.  [default: the shipped configs/gates.yaml]",
+)
 _CASES_OPTIONS = (
     click.option(
         "--lane",

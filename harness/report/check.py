@@ -7,7 +7,6 @@ Computes no verdict; what it says it takes from the check.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import compare, report
+from harness.baseline import slug
 from harness.baseline_check import MODEL_LANE, Check
 from harness.comparison import Comparison, Row, RunSummary
 from harness.files import write_file
@@ -62,11 +62,6 @@ def write(check: Check, folder: Path, suite: Suite | None = None, exports: Mappi
         for path in [folder / name, *([Path(exports[kind])] if exports and kind in exports else [])]:
             write_file(path, text)
     return folder / "report.md"
-
-
-def slug(target: str) -> str:
-    """The name of a target's folder."""
-    return re.sub(r"[^A-Za-z0-9._=-]+", "-", target)
 
 
 def to_json(check: Check) -> str:

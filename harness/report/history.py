@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from harness import history
 from harness.files import write_file
 from harness.history import Entry
 from harness.report import figures
+from harness.report.engine import engine
 
 _MOST_LATEST = 300
 _MOST_TROUBLED = 500
@@ -40,31 +39,28 @@ def write(entries: Sequence[Entry], folder: Path, page: Path) -> None:
     Raises:
         InvalidError: it cannot be written; nothing of it is left.
     """
-    engine = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     base = _link(os.path.relpath(folder.resolve(), page.resolve().parent))
     script = resources.files("harness.report").joinpath("templates/history.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode()
     newest = history.latest(list(entries))
     troubled = [entry for entry in reversed(entries) if entry.problem]
-    text = engine.get_template("history.html.j2").render(
-        title=folder.resolve().name or str(folder),
-        made_at=datetime.now(timezone.utc),
-        total=len(entries),
-        newest=newest[:_MOST_LATEST],
-        newest_left=max(0, len(newest) - _MOST_LATEST),
-        troubled=troubled[:_MOST_TROUBLED],
-        troubled_total=len(troubled),
-        figures=figures,
-        link=lambda path: f"{base}/{_link(path)}",
-        script=script,
-        digest=digest,
-        data=_in_script({"base": base, **_table(entries)}),
+    text = (
+        engine()
+        .get_template("history.html.j2")
+        .render(
+            title=folder.resolve().name or str(folder),
+            made_at=datetime.now(timezone.utc),
+            total=len(entries),
+            newest=newest[:_MOST_LATEST],
+            newest_left=max(0, len(newest) - _MOST_LATEST),
+            troubled=troubled[:_MOST_TROUBLED],
+            troubled_total=len(troubled),
+            figures=figures,
+            link=lambda path: f"{base}/{_link(path)}",
+            script=script,
+            digest=digest,
+            data=_in_script({"base": base, **_table(entries)}),
+        )
     )
     write_file(page, text.encode(errors="replace"))
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from harness.comparison import Comparison, Row, RunSummary
 from harness.report import cases, environment, figures, live, overview, pictures, plots, speed, timing
+from harness.report.engine import engine
 from harness.report.evidence import Evidence
 from harness.report.overview import Index
 from harness.verdict import Verdict
@@ -28,14 +28,8 @@ _MOST_ROWS = 300
 
 def chunks(comparison: Comparison, found: Index, evidence: Evidence) -> Iterator[str]:
     """The page's text, piece by piece."""
-    engine = Environment(
-        loader=PackageLoader("harness.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    engine.filters.update(
+    pages = engine()
+    pages.filters.update(
         error=figures.error,
         iou=figures.iou,
         ms=figures.milliseconds,
@@ -45,7 +39,7 @@ def chunks(comparison: Comparison, found: Index, evidence: Evidence) -> Iterator
         change=figures.change,
         metric=lambda value, name: figures.metric(name, value),
     )
-    return engine.get_template("index.html.j2").generate(_context(comparison, found, evidence))
+    return pages.get_template("index.html.j2").generate(_context(comparison, found, evidence))
 
 
 def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[str, Any]:
