@@ -14,8 +14,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -127,6 +130,15 @@ class _Pipe:
     def close(self) -> None:
         self._commands.close()
         self._replies.close()
+
+
+def axe_violations(page: Page) -> list[Any]:
+    """What axe finds of the page that is open: rule, help, and the first elements."""
+    pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
+    page.evaluate(resources.files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8") + ";null")
+    return page.evaluate(
+        "axe.run().then(r => r.violations.map(v => [v.id, v.help, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120))]))"
+    )
 
 
 @contextmanager
