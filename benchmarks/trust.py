@@ -17,12 +17,13 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from harness.verdict import Verdict
 
 HERE = Path(__file__).resolve().parent
 GATE = 1.02
+_DETECTABLE = re.compile(r"a slowdown of (\S+)% would have been seen")
 SAME = ("tflite", "tflite:fp32")
 """One runtime and one file under two names."""
 SLOWED = ("tflite", "slowed")
@@ -119,13 +121,12 @@ def compare_once(runtimes: tuple[str, str], profile: str) -> dict[str, Any]:
         assert row.interval is not None, row.note
         assert row.limit is not None and row.limit.max == GATE
         during = [told["other_processes"] for told in runs[0].facts["conditions"]["during"]]
-        effect, _ = performance.effects(*(run.lanes["image"] for run in runs))["total"]
         return {
             "verdict": str(row.verdict),
             "estimate": row.value,
             "low": row.interval[0],
             "high": row.interval[1],
-            "detectable": effect.smallest_detectable(GATE - 1),
+            "detectable": float(_DETECTABLE.search(row.note)[1]) / 100,  # type: ignore[index]
             "others": max(during),
         }
 
@@ -200,12 +201,13 @@ def _bare_variant(variant: str, restarts: int, pairs: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.npy"
         np.save(picture, case.read_image())
-        for _ in range(restarts):
-            blocks = _bare_restart(file, rules, picture, Path(folder) / "log", pairs)
+        later = [number % 2 == 0 for number in range(restarts)]
+        for reporting_later in later:
+            blocks = _bare_restart(file, rules, picture, Path(folder) / "log", pairs, reporting_later)
             measured.append([[np.median(a), np.median(b)] for a, b in blocks])
             bare_times += [t for a, _ in blocks for t in a]
             reported_times += [t for _, b in blocks for t in b]
-    effect = stats.effect(measured)
+    effect = stats.effect(measured, later)
     assert effect is not None
     return {
         "variant": variant,
@@ -218,19 +220,25 @@ def _bare_variant(variant: str, restarts: int, pairs: int) -> dict[str, Any]:
     }
 
 
-def _bare_restart(model: Path, rules: Path, picture: Path, log: Path, pairs: int) -> list[tuple[list, list]]:
+def _bare_restart(
+    model: Path, rules: Path, picture: Path, log: Path, pairs: int, reporting_later: bool
+) -> list[tuple[list, list]]:
     """Pairs of blocks (bare loop, worker) in the order A B B A, from one start of both."""
     command = [sys.executable, str(HERE / "bare_loop.py"), str(model), str(rules), str(picture)]
     environment = {**os.environ, **ENVIRONMENT}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    loop = subprocess.Popen(command, **pipes, text=True, env=environment)
-    with Supervisor("harness.runtimes.tflite:TFLiteRuntime", log, 60.0) as reporting:
-        assert loop.stdin is not None and loop.stdout is not None
-        for pid in (loop.pid, reporting.pid):
-            os.sched_setaffinity(pid, timing.processors(1) or os.sched_getaffinity(0))
-        assert loop.stdout.readline() == "ready\n"
-        text = contracts.read(rules).to_toml()
-        reporting.request("activate", path=str(model), contract=text, feed=text, threads=1, delegate="cpu")
+    text = contracts.read(rules).to_toml()
+    with ExitStack() as stack:
+        for starts_reporting in (False, True) if reporting_later else (True, False):
+            if starts_reporting:
+                reporting = stack.enter_context(Supervisor("harness.runtimes.tflite:TFLiteRuntime", log, 60.0))
+                _pin(reporting.pid)
+                reporting.request("activate", path=str(model), contract=text, feed=text, threads=1, delegate="cpu")
+            else:
+                loop = stack.enter_context(subprocess.Popen(command, **pipes, text=True, env=environment))
+                _pin(loop.pid)
+                assert loop.stdin is not None and loop.stdout is not None
+                assert loop.stdout.readline() == "ready\n"
 
         def bare_block(frames: int) -> list[int]:
             loop.stdin.write(f"{frames}\n")  # type: ignore[union-attr]
@@ -255,6 +263,10 @@ def _bare_restart(model: Path, rules: Path, picture: Path, log: Path, pairs: int
         loop.stdin.close()
         loop.wait(timeout=10)
     return blocks
+
+
+def _pin(pid: int) -> None:
+    os.sched_setaffinity(pid, timing.processors(1) or os.sched_getaffinity(0))
 
 
 # --- what is kept --------------------------------------------------------------------------------

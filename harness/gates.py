@@ -121,13 +121,21 @@ def judge(run: str, lane: str, row: str, value: float | None, limit: Limit | Non
 
 
 def judge_ratio(
-    run: str, lane: str, row: str, effect: Effect, difference_ms: float, limit: Limit | None, certain: bool | None
+    run: str,
+    lane: str,
+    row: str,
+    effect: Effect,
+    difference_ms: float,
+    limit: Limit | None,
+    certain: bool,
+    confidence: float,
 ) -> Row:
     """How many times as long a stage takes, with the verdict that follows from its interval and its tolerance.
 
     Args:
         difference_ms: by how much it is slower at the median; at most the limit's ``floor_ms`` is never a FAIL.
         certain: whether the slowdown is beyond the limit also when all rows together are considered.
+        confidence: of the interval that this takes; says how small a slowdown would have been seen.
     """
     starts = (
         f"{effect.pairs} pairs in {effect.restarts} starts" if effect.pairs else f"{effect.restarts} unpaired starts"
@@ -136,7 +144,7 @@ def judge_ratio(
     judged = Row(run, lane, row, effect.estimate, limit, Verdict.PASS, None, noted, (effect.low, effect.high))
     if limit is None or limit.max is None:
         return judged
-    least = effect.smallest_detectable(limit.max - 1)
+    least = effect.smallest_detectable(limit.max - 1, confidence=confidence)
     noted += f"; a slowdown of {least:.1%} would have been seen"
     verdict, small = Verdict.PASS, difference_ms <= (limit.floor_ms or 0.0)
     if effect.high > limit.max and not small:

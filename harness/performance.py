@@ -7,7 +7,7 @@ except where one is held against what was recorded of it earlier (:func:`judge_a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,9 @@ LANE = "timing"
 STAGES = ("total", "preprocess", "invoke", "postprocess")
 _Measure = Callable[[Bundle, Bundle], dict[str, tuple[stats.Effect, float]]]
 _ALPHA = 0.05
+_WEIGHTS = dict.fromkeys(STAGES, 0.1) | {"total": 1.0}
+"""What rows weigh when all are considered together (:func:`harness.stats.holm`): a frame's time is what a comparison is
+for, so that its stages are looked into as well must hardly make it harder to find slower."""
 _BUSY = 0.25
 """Processors kept busy by others from which on a measurement can no longer condemn anything."""
 
@@ -42,8 +45,8 @@ def effects(reference: Bundle, bundle: Bundle) -> dict[str, tuple[stats.Effect, 
     found = {}
     for stage in STAGES:
         column = f"{stage}_ns"
-        pairs = list(_pairs(theirs[column], ours[column]))
-        effect = stats.effect(pairs)
+        numbers, pairs = _pairs(theirs[column], ours[column])
+        effect = stats.effect(pairs, _later(reference, bundle, numbers))
         if effect is not None:
             median = float(np.median(np.concatenate([part[:, 0] for part in pairs])))
             found[stage] = effect, (effect.estimate - 1) * median / 1e6
@@ -99,9 +102,11 @@ def _judge(timed: Sequence[Timed], gates: Gates, measure: _Measure, name: str) -
         (run, stage, *figures) for run in sound for stage, figures in measure(run.reference, run.bundle).items()
     ]
     limits = [gates.limit(run.variant, LANE, f"{name}/{stage}/ratio") for run, stage, *_ in measured]
-    certain = _certain([effect for _, _, effect, _ in measured], limits)
-    for (run, stage, effect, difference), limit, sure in zip(measured, limits, certain, strict=True):
-        row = judge_ratio(run.label, LANE, f"{name}/{stage}/ratio", effect, difference, limit, sure)
+    together = _together(
+        [(stage, effect, limit) for (_, stage, effect, _), limit in zip(measured, limits, strict=True)]
+    )
+    for (run, stage, effect, difference), limit, (sure, level) in zip(measured, limits, together, strict=True):
+        row = judge_ratio(run.label, LANE, f"{name}/{stage}/ratio", effect, difference, limit, sure, level)
         busy = max(_others(run.reference), _others(run.bundle))
         if row.verdict is Verdict.FAIL and busy > _BUSY:
             note = f"others kept {busy:.2g} processors busy meanwhile: measure again on a quiet machine; {row.note}"
@@ -110,13 +115,19 @@ def _judge(timed: Sequence[Timed], gates: Gates, measure: _Measure, name: str) -
     return rows
 
 
-def _certain(effects: Sequence[stats.Effect], limits: Sequence[Limit | None]) -> list[bool]:
-    """Which effects lie beyond their limits also when all are considered together."""
-    gated = [k for k, limit in enumerate(limits) if limit is not None and limit.max is not None]
-    p_values = [effects[k].p_slower(limits[k].max - 1) for k in gated]  # type: ignore[union-attr,operator]
-    # Half of 5 %: a one-sided p-value that is to agree with a two-sided interval.
-    beyond = dict(zip(gated, stats.holm(p_values) <= _ALPHA / 2, strict=True)) if gated else {}
-    return [bool(beyond.get(k, False)) for k in range(len(effects))]
+def _together(rows: Sequence[tuple[str, stats.Effect, Limit | None]]) -> list[tuple[bool, float]]:
+    """Of each row (stage, effect, limit): whether it lies beyond its limit also when all are considered together, and
+    the confidence of an interval that would have to, were it the first to be found beyond."""
+    found = [(False, 1 - _ALPHA)] * len(rows)
+    gated = [(k, limit.max) for k, (_, _, limit) in enumerate(rows) if limit is not None and limit.max is not None]
+    if gated:
+        weights = [_WEIGHTS[rows[k][0]] for k, _ in gated]
+        p_values = [rows[k][1].p_slower(most - 1) for k, most in gated]
+        # Half of 5 %: a one-sided p-value that is to agree with a two-sided interval.
+        sure = stats.holm(p_values, weights) <= _ALPHA / 2
+        for (k, _), beyond, weight in zip(gated, sure, weights, strict=True):
+            found[k] = bool(beyond), 1 - _ALPHA * weight / sum(weights)
+    return found
 
 
 def _untrusted(run: Timed) -> Row | None:
@@ -133,7 +144,7 @@ def _noise(timed: Sequence[Timed]) -> list[Row]:
         return []
     reference = timed[0].reference
     total = _steady(reference)["total_ns"]
-    found = stats.noise(list(_pairs(total, total)))
+    found = stats.noise(_pairs(total, total)[1])
     if found is None:
         return []
     note = f"{found.low:.3f} … {found.high:.3f}: a difference inside cannot be seen here"
@@ -149,13 +160,25 @@ def _steady(bundle: Bundle):  # type: ignore[no-untyped-def]  # a pandas table, 
     return steady.groupby(["restart", "block"])[[f"{stage}_ns" for stage in STAGES]].median()
 
 
-def _pairs(reference, ours) -> Iterator[np.ndarray]:  # type: ignore[no-untyped-def]  # two pandas columns
-    """For each start, the pairs of blocks that both have, shape (pairs, 2), in time order."""
+def _pairs(reference, ours) -> tuple[list[int], list[np.ndarray]]:  # type: ignore[no-untyped-def]  # pandas columns
+    """The numbers of the starts, and for each the pairs of blocks that both have, shape (pairs, 2), in time order."""
     joined = np.stack([reference.align(ours, join="inner")[side].to_numpy(np.float64) for side in (0, 1)], axis=1)
     restarts = reference.align(ours, join="inner")[0].index.get_level_values("restart").to_numpy()
     whole = np.isfinite(joined).all(axis=1) & (joined > 0).all(axis=1)
-    for restart in np.unique(restarts):
-        yield joined[(restarts == restart) & whole]
+    numbers = np.unique(restarts)
+    return [int(number) for number in numbers], [joined[(restarts == number) & whole] for number in numbers]
+
+
+def _later(reference: Bundle, bundle: Bundle, numbers: Sequence[int]) -> list[bool] | None:
+    """For each of these starts, whether the bundle's process was started after the reference's; None if untold."""
+    ours, theirs = (
+        {start["restart"]: start.get("turn") for start in run.facts["timing"].get("starts", [])}
+        for run in (bundle, reference)
+    )
+    turns = [(theirs.get(number), ours.get(number)) for number in numbers]
+    if any(None in pair for pair in turns):
+        return None
+    return [their < our for their, our in turns]  # type: ignore[operator]
 
 
 def _others(bundle: Bundle) -> float:

@@ -71,16 +71,17 @@ def percentile_interval(samples: np.ndarray, p: float, confidence: float = 0.95)
 
 # --- one against another -------------------------------------------------------------------------
 
-RESTARTS = 5
+RESTARTS = 6
 """Process starts that a comparison should have, of ten pairs of blocks or more; from :data:`MIN_RESTARTS` on there is
 one.
 
 Where a process happens to lie in memory makes it faster or slower for as long as it lives, so a start is one draw of
 that luck, however many frames it times. ``benchmarks/coverage.py`` shows what three draws are worth: intervals cover,
-but are 1.9 times as wide as from five; and of a process that is either fast or slow, with nothing in between, three
+but are WIDTHS times as wide as from six; and of a process that is either fast or slow, with nothing in between, three
 are all alike one time in four, which no interval can know (three cover 89 % there).
 """
 MIN_RESTARTS = 2
+_MIN_CROSSED = 4  # starts that the effect of their order is taken out of; of fewer nothing would be left to judge by
 _ONE_SIGMA = 0.15866  # the share of a normal distribution more than one standard deviation below its mean
 
 Pairs = np.ndarray | Sequence[Sequence[float]]
@@ -103,13 +104,8 @@ class Effect:
     """Standard error of ``log(estimate)``, seen in how far the restarts differ."""
     block_error: float
     """The same, seen in how far the blocks inside each restart differ."""
-    welch: float | None = None
-    """Degrees of freedom of :func:`unpaired` restarts; None for pairs."""
-
-    @property
-    def freedom(self) -> float:
-        """Degrees of freedom of ``restart_error``."""
-        return self.restarts - 1 if self.welch is None else self.welch
+    freedom: float
+    """Degrees of freedom of ``restart_error``."""
 
     @property
     def p_value(self) -> float:
@@ -126,7 +122,7 @@ class Effect:
         """
         return self._p_beyond(math.log(self.estimate / (1 + threshold)))
 
-    def smallest_detectable(self, gate: float = 0.0, power: float = 0.95) -> float:
+    def smallest_detectable(self, gate: float = 0.0, power: float = 0.95, confidence: float | None = None) -> float:
         """The smallest slowdown that would put the whole interval beyond the gate in that share of comparisons.
 
         Power of a one-sided t test by the noncentral t distribution (J. Cohen, *Statistical Power Analysis for the
@@ -136,6 +132,7 @@ class Effect:
         Args:
             gate: the accepted slowdown, a share of A's time.
             power: 0 < power < 1.
+            confidence: of the interval, where the effect is one of many and so has to be surer; its own otherwise.
 
         Returns:
             A share of A's time, at least ``gate``.
@@ -144,7 +141,7 @@ class Effect:
 
         df = self.freedom
         error = max(self.restart_error / math.sqrt(chi2.median(df) / df), self.block_error)
-        return (1 + gate) * _exp(_errors_to_detect(df, self.confidence, power) * error) - 1
+        return (1 + gate) * _exp(_errors_to_detect(df, confidence or self.confidence, power) * error) - 1
 
     def _p_beyond(self, distance: float) -> float:
         """One-sided p-value of an estimate that lies so far, in logarithms, beyond a hypothesis."""
@@ -154,12 +151,23 @@ class Effect:
         return float(max(by_restarts, norm.sf(_in_errors(distance, self.block_error))))
 
 
-def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int = 2000, seed: int = 0) -> Effect | None:
+def effect(
+    restarts: Sequence[Pairs],
+    later: Sequence[bool] | None = None,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Effect | None:
     """How many times as long B takes as A, from blocks timed in the order A B B A A B B A …
 
     A restart's figure is the median of the log ratios of its pairs, the estimate is the mean over restarts. Everything
     within a pair's reach (drift, a neighbour's load) hits both sides of a ratio; what drift is left adds to the pairs
     that began with A what it takes from the others, and of an odd number of pairs the first and the last count half.
+
+    The same with the processes: of two equal ones the one started later can be faster for as long as both live. Where
+    they were started in turns, the estimate is midway between the mean of the starts with B later and the mean of the
+    others, and restarts differ by what they differ from their own mean: the two-period cross-over (B. Jones,
+    M. G. Kenward, *Design and Analysis of Cross-Over Trials*, 3rd ed. 2014, chapter 2). That needs four starts.
 
     Two intervals are drawn about the estimate, and the wider counts:
 
@@ -175,6 +183,7 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
     Args:
         restarts: for each start of the two processes its pairs in time order, shape (pairs, 2): a block's time on A and
             on the B beside it, the same unit, > 0. Starts without a pair count for nothing.
+        later: for each start, whether B's process was started after A's; None where nobody knows.
         confidence: 0 < confidence < 1.
         resamples: of the bootstrap.
         seed: of the bootstrap; the same pairs and seed give the same figures.
@@ -183,7 +192,7 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
         None where fewer than two restarts have a pair: one start says nothing of the next.
 
     Raises:
-        ValueError: an array has another shape, or a time is not a finite positive number.
+        ValueError: an array has another shape, a time is not a finite positive number, or ``later`` has another length.
     """
     ratios = [np.diff(np.log(_checked(pairs)))[:, 0] for pairs in restarts if len(pairs)]
     count = len(ratios)
@@ -191,13 +200,25 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
         return None
     from scipy.stats import norm, t
 
+    if later is not None and len(later) != len(restarts):
+        raise ValueError(f"of each of the {len(restarts)} starts it is told whether B was later, not of {len(later)}")
+    turns = [turn for turn, pairs in zip(later or (), restarts, strict=False) if len(pairs)]
+    orders = [np.flatnonzero(np.array(turns) == turn) for turn in sorted(set(turns))]
+    if count < _MIN_CROSSED or len(orders) < 2:
+        orders = [np.arange(count)]
     generator = np.random.default_rng(seed)
     centres = np.array([_centre(x) for x in ratios])
-    restart_error = float(centres.std(ddof=1)) / math.sqrt(count)
-    block_error = math.hypot(*(_block_error(x, resamples, generator) for x in ratios)) / count
+    errors = np.array([_block_error(x, resamples, generator) for x in ratios])
+    freedom = count - len(orders)
+    variance = sum(float(centres[order].var()) * len(order) for order in orders) / freedom
+    # The mean of the orders' means: every start weighs as much as the others of its order.
+    weights = np.concatenate([np.full(len(order), 1 / (len(order) * len(orders))) for order in orders])
+    by_order = np.concatenate(orders)
+    restart_error = math.sqrt(variance) * float(np.linalg.norm(weights))
+    block_error = float(np.linalg.norm(weights * errors[by_order]))
     tail = (1 + confidence) / 2
-    half = max(float(t.ppf(tail, count - 1)) * restart_error, float(norm.ppf(tail)) * block_error)
-    centre = float(centres.mean())
+    half = max(float(t.ppf(tail, freedom)) * restart_error, float(norm.ppf(tail)) * block_error)
+    centre = float(weights @ centres[by_order])
     return Effect(
         estimate=_exp(centre),
         low=_exp(centre - half),
@@ -207,6 +228,7 @@ def effect(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int =
         pairs=sum(map(len, ratios)),
         restart_error=restart_error,
         block_error=block_error,
+        freedom=freedom,
     )
 
 
@@ -223,7 +245,7 @@ def noise(restarts: Sequence[Pairs], confidence: float = 0.95, resamples: int = 
         None where fewer than two restarts have three pairs.
     """
     own = [_neighbours(_checked(pairs)[:, 0]) for pairs in restarts if len(pairs)]
-    return effect(own, confidence, resamples, seed)
+    return effect(own, None, confidence, resamples, seed)
 
 
 def unpaired(
@@ -362,24 +384,30 @@ def _errors_to_detect(df: float, confidence: float, power: float) -> float:
     return float(brentq(lambda errors: nct.sf(critical, df, errors) - power, 0.0, upper))
 
 
-def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+def holm(p_values: Sequence[float] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> np.ndarray:
     """p-values adjusted for being many, step by step from the smallest; in the order given.
 
     The chance that any true hypothesis among them is rejected stays at α if those with an adjusted p-value of at most α
-    are: S. Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of Statistics 6, 1979.
+    are: S. Holm, *A simple sequentially rejective multiple test procedure*, Scandinavian Journal of Statistics 6, 1979,
+    section 4 of which has weights: each is tested at its share of α among those that are left.
 
     Args:
         p_values: shape (m,), 0 … 1; they may depend on each other in any way.
+        weights: shape (m,), above 0, chosen before the p-values are known; all alike where not given.
 
     Raises:
-        ValueError: one is not between 0 and 1.
+        ValueError: a p-value is not between 0 and 1, or a weight is not above 0.
     """
     p = np.asarray(p_values, np.float64)
+    w = np.ones_like(p) if weights is None else np.asarray(weights, np.float64)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"p-values lie between 0 and 1: {p}")
-    order = np.argsort(p, kind="stable")
+    if w.shape != p.shape or not (w > 0).all():
+        raise ValueError(f"each p-value has a weight above 0: {w}")
+    order = np.argsort(p / w, kind="stable")
+    left = np.cumsum(w[order][::-1])[::-1]
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * left / w[order]))
     return adjusted
 
 

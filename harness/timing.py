@@ -76,8 +76,8 @@ class Arm:
     def keep(self, phase: str, block: int, samples: measure.Samples) -> None:
         self.writer.add_samples({"phase": phase, "restart": self._restart, "block": block, **row} for row in samples)
 
-    def begin(self, plan: Plan, restart: int, stack: ExitStack) -> None:
-        """Start the process, load the model, draw the first mask."""
+    def begin(self, plan: Plan, restart: int, turn: int, stack: ExitStack) -> None:
+        """Start the process, as the ``turn``-th of this restart; load the model, draw the first mask."""
         self._restart = restart
         began = time.perf_counter_ns()
         self._worker = stack.enter_context(self.start())
@@ -87,6 +87,7 @@ class Arm:
         first = self.time(plan, "cold", 0, 1)[0]["total_ns"]
         started = {
             "restart": restart,
+            "turn": turn,
             "cold_start_ns": time.perf_counter_ns() - began,
             "load_ns": loaded,
             "first_inference_ns": first,
@@ -136,9 +137,9 @@ def _restart(
 ) -> None:
     """One start of every arm's process: cold, warm, and the steady blocks in mirrored rounds."""
     # Of two equal processes the one that is started later can be faster by more than 1 %: each is so in its turn.
-    for arm in _alive(arms)[:: -1 if restart % 2 else 1]:
+    for turn, arm in enumerate(_alive(arms)[:: -1 if restart % 2 else 1]):
         with _failing(arm):
-            arm.begin(plan, restart, stack)
+            arm.begin(plan, restart, turn, stack)
     for arm in _alive(arms):
         with _failing(arm):
             arm.warm_up(plan)

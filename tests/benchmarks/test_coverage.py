@@ -32,8 +32,8 @@ def test_a_row_for_each_number_of_restarts(once: tuple[str, list[str]]) -> None:
 
     head, *rows = table.splitlines()
     assert "covered" in head and "FAIL at" in head and "printed" in head
-    assert [row[:32].split("quiet")[1].split() for row in rows] == [["3", "×", "10"], ["5", "×", "10"]]
-    assert [json.loads(line)["row"] for line in kept] == [["linear drift, quiet", n, 10, 0] for n in (3, 5)]
+    assert [row[:32].split("quiet")[1].split() for row in rows] == [["3", "×", "10"], ["6", "×", "10"]]
+    assert [json.loads(line)["row"] for line in kept] == [["linear drift, quiet", n, 10, 0] for n in (3, 6)]
 
 
 def test_it_goes_on_after_a_kill_in_the_middle_of_a_line(once: tuple[str, list[str]], tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_what_is_finished_is_not_simulated_again(once: tuple[str, list[str]], tm
     done = simulate(out, "--runs", "20", "--only", "linear drift, quiet")
 
     assert done.returncode == 3
-    assert "covered in less than 93%: linear drift, quiet, 5 × 10" in done.stdout
+    assert "covered in less than 93%: linear drift, quiet, 6 × 10" in done.stdout
 
 
 def test_another_definition_of_the_statistics_counts_for_nothing(once: tuple[str, list[str]], tmp_path: Path) -> None:

@@ -148,6 +148,40 @@ def test_without_noise_inside_restarts_the_interval_is_students() -> None:
     assert found.p_slower(0.02) == pytest.approx(t.sf((0.03 - math.log(1.02)) / error, 2))
 
 
+def test_of_starts_in_turns_the_effect_of_the_order_is_taken_out() -> None:
+    """Cross-over: midway between the two orders, and as sure as starts of one order agree."""
+    later = [True, False, True, False, True, False]
+    by_chance = np.array([0.01, 0.02, 0.04, 0.03, 0.01, 0.07])
+
+    def found(of_the_order: float, **options: Any) -> stats.Effect:
+        logs = by_chance - np.where(later, of_the_order, -of_the_order)
+        return effect([[(1.0, math.exp(x))] * 4 for x in logs], **options)
+
+    error = math.sqrt((2 * np.var(by_chance[::2], ddof=1) + 2 * np.var(by_chance[1::2], ddof=1)) / 4 / 6)
+    for of_the_order in (0.0, 0.1):
+        crossed = found(of_the_order, later=later)
+        assert crossed.freedom == 4
+        assert log_interval(crossed) == pytest.approx(0.03 + t.ppf(0.975, 4) * error * np.array([-1, 0, 1]))
+    assert found(0.0, later=[True] * 6) == found(0.0)
+    assert found(0.1).high > 1.1 > found(0.1, later=later).high
+
+
+def test_starts_of_either_order_weigh_the_same_however_many_they_are() -> None:
+    logs = [0.00, 0.00, 0.00, 0.02]
+    found = effect([[(1.0, math.exp(x))] * 4 for x in logs], later=[True, True, True, False])
+
+    assert math.log(found.estimate) == pytest.approx(0.01)
+
+
+def test_of_three_starts_the_order_is_not_taken_out() -> None:
+    assert effect(made_up(restarts=3), later=[True, False, True]) == effect(made_up(restarts=3))
+
+
+def test_whether_b_was_later_is_told_of_every_start() -> None:
+    with pytest.raises(ValueError, match="of each of the 4 starts"):
+        stats.effect(made_up(restarts=4), later=[True, False])
+
+
 def test_restarts_that_agree_by_luck_promise_no_more_than_their_blocks_hold() -> None:
     found = effect(made_up(1.05, restarts=1, pairs=20) * 3)
 
@@ -299,7 +333,7 @@ def test_the_smallest_detectable_change_fails_as_often_as_it_says() -> None:
     for restarts, power in itertools.product((2, 3, 5, 8), (0.8, 0.95)):
         df, error = restarts - 1, 0.01
         known = error * math.sqrt(float(np.median(random.chisquare(df, 100_000))) / df)
-        found = stats.Effect(1.0, 0.99, 1.01, 0.95, restarts, 10 * restarts, known, 0.0)
+        found = stats.Effect(1.0, 0.99, 1.01, 0.95, restarts, 10 * restarts, known, 0.0, restarts - 1)
         change = found.smallest_detectable(0.02, power)
 
         estimates = math.log1p(change) + error * random.normal(size=100_000)
@@ -323,17 +357,23 @@ def test_no_less_than_the_gate_can_be_detected(restarts: list[np.ndarray], gate:
 shares = st.lists(st.floats(0.0, 1.0) | st.sampled_from([0.0, 0.01, 0.02, 1.0]), max_size=7)
 
 
-@given(shares)
-def test_holms_p_values_are_those_of_the_closed_test(p_values: list[float]) -> None:
-    """A hypothesis falls when every intersection it is part of falls by Bonferroni."""
-    rows = range(len(p_values))
-    sets = [chosen for size in range(1, len(p_values) + 1) for chosen in itertools.combinations(rows, size)]
-    closed = [
-        max(min(1.0, len(chosen) * min(p_values[i] for i in chosen)) for chosen in sets if row in chosen)
-        for row in rows
-    ]
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.1, 10)), min_size=1, max_size=5))
+def test_holms_p_values_are_those_of_the_closed_test(rows: list[tuple[float, float]]) -> None:
+    """A hypothesis falls when every intersection it is part of falls by Bonferroni, each by its weight's share."""
 
-    assert stats.holm(p_values) == pytest.approx(closed)
+    def bonferroni(chosen: tuple[tuple[float, float], ...]) -> float:
+        whole = sum(weight for _, weight in chosen)
+        return min(1.0, *(p * whole / weight for p, weight in chosen))
+
+    p_values, weights = zip(*rows, strict=True)
+    for found, given_rows in (
+        (stats.holm(p_values, weights), rows),
+        (stats.holm(p_values), [(p, 1.0) for p in p_values]),
+    ):
+        numbered = list(enumerate(given_rows))
+        sets = [chosen for size in range(1, len(rows) + 1) for chosen in itertools.combinations(numbered, size)]
+        closed = [max(bonferroni(tuple(row for _, row in s)) for s in sets if own in s) for own in numbered]
+        assert found == pytest.approx(closed)
 
 
 @given(shares)
@@ -349,6 +389,12 @@ def test_holm_keeps_order_and_only_raises(p_values: list[float]) -> None:
 def test_a_p_value_is_a_share(p: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         stats.holm([0.5, p])
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [1.0, math.nan]])
+def test_each_p_value_has_a_weight(weights: list[float]) -> None:
+    with pytest.raises(ValueError, match="weight above 0"):
+        stats.holm([0.5, 0.5], weights)
 
 
 # --- over time -----------------------------------------------------------------------------------
@@ -443,8 +489,8 @@ def simulated() -> Callable[[str, int], list[stats.Effect]]:
     spec.loader.exec_module(module)
 
     def simulate(noise: str, restarts: int) -> list[stats.Effect]:
-        random = np.random.default_rng(0)
-        return [effect(module.comparison(module.NOISE[noise], random, restarts, 10)) for _ in range(300)]
+        random, later = np.random.default_rng(0), list(module.later(restarts))
+        return [effect(module.comparison(module.NOISE[noise], random, restarts, 10), later=later) for _ in range(300)]
 
     return simulate
 
@@ -459,6 +505,7 @@ def simulated() -> Callable[[str, int], list[stats.Effect]]:
         "step of 5 %",
         "starts, sd 0.3 %",
         "starts, 0 to 2 %",
+        "later is faster, 2 %",
         "heavy tails",
         "all of it",
     ],
@@ -474,7 +521,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
     assert sum(fails) <= 3
 
 
-def test_five_restarts_see_five_percent_beyond_two(simulated: Callable[[str, int], list[stats.Effect]]) -> None:
+def test_six_restarts_see_five_percent_beyond_two(simulated: Callable[[str, int], list[stats.Effect]]) -> None:
     found = simulated("starts, sd 0.3 %", stats.RESTARTS)
 
     assert np.mean([f.low * 1.05 > 1.02 for f in found]) >= 0.95

@@ -138,8 +138,13 @@ def test_which_process_is_started_first_changes_from_start_to_start(timed: Path)
     )
 
     first = (a < b).tolist()
-    assert len(first) == 5
+    assert len(first) == 6
     assert all(now != then for now, then in itertools.pairwise(first))
+    turns = [
+        [start["turn"] for start in bundles_in(timed)[label, "image"].facts["timing"]["starts"]]
+        for label in ("tflite:int8", "tflite")
+    ]
+    assert [ours < theirs for ours, theirs in zip(*turns, strict=True)] == first
 
 
 def test_a_sustained_phase_lasts_as_long_as_asked(timed: Path) -> None:
