@@ -32,6 +32,7 @@ import numpy as np
 
 from harness import compare, gates, measure, performance, resources, session, stats, suite, timing, worker
 from harness import contract as contracts
+from harness.request import Request
 from harness.runs import open_runs
 from harness.runtimes import tflite
 from harness.supervisor import ENVIRONMENT, Supervisor
@@ -106,7 +107,7 @@ def run(experiment: Experiment, kept: Path) -> int:
 def compare_once(runtimes: tuple[str, str], profile: str) -> dict[str, Any]:
     """One comparison of speeds in a session of its own."""
     with tempfile.TemporaryDirectory() as folder, _registered():
-        request = session.Request(
+        request = Request(
             specs=runtimes,
             model=str(resources.default_model()),
             suite=suite.DEFAULT,
@@ -114,7 +115,7 @@ def compare_once(runtimes: tuple[str, str], profile: str) -> dict[str, Any]:
             profile=profile,
             parity=False,
         )
-        paths = session.run(session.plan(request), Path(folder), lambda *_: None)
+        paths = session.run(request.plan(), Path(folder), lambda *_: None)
         runs = open_runs(paths)
         result = compare.compare(runs, gates.load(resources.default_gates()), "trust", "")
         row = next(row for row in result.rows if row.row == "latency/total/ratio")
@@ -174,7 +175,7 @@ def _quiet() -> Iterator[None]:
 # --- beside a bare loop --------------------------------------------------------------------------
 
 
-def bare(kept: Path, restarts: int = 10, pairs: int = 40) -> int:
+def bare(kept: Path, restarts: int = 40, pairs: int = 10) -> int:
     """The frame's median as a worker reports it, beside that of a bare loop that does the same, in turns."""
     done = {row["variant"]: row for row in _kept(kept)}
     for variant in ("int8", "dyn8"):
