@@ -21,52 +21,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import bundle as bundles
-from harness import device, latency, measure, model_file, runtime, suite, targets, timing
+from harness import device, latency, measure, runtime, suite, targets, timing
 from harness.errors import HarnessError, InvalidError
+from harness.request import LANES, Arm, Plan, Request, find_arm, timed_case
 from harness.supervisor import Supervisor, WorkerFailure
 
-LANES = ("tensor", "image")  # in the order they are run
 _MEMORY_FRAMES = 4  # inferences of the memory pass
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to run; the same for every runtime of a session.
-
-    Attributes:
-        specs: runtimes as named on the command line.
-        model: model folder or file.
-        suite: id of a shipped suite, or a suite's folder.
-        contract: contract file for a model that carries none.
-        timeout: seconds that one inference or model load may take.
-        memory_limit_mb: resident memory a worker may use; None for no limit.
-        stages: keep what lies between the stages of the image lane.
-        parity: run every case; else only time.
-        frame: id of the case that is timed; None for the one of middle size.
-        paced, sustained: see :class:`harness.timing.Plan`.
-    """
-
-    specs: tuple[str, ...]
-    model: str
-    suite: str
-    lanes: tuple[str, ...] = LANES
-    profile: str = "normal"
-    threads: int = 1
-    delegate: str = "cpu"
-    contract: str | None = None
-    timeout: float = 120.0
-    memory_limit_mb: int | None = None
-    stages: bool = False
-    parity: bool = True
-    frame: str | None = None
-    paced: tuple[float, ...] = ()
-    sustained: float = 0.0
-
-    @classmethod
-    def from_json(cls, table: dict[str, Any]) -> Request:
-        """The request as a bundle carries it, to go on with."""
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in table.items()}
-        return cls(**values)
 
 
 class Progress(Protocol):
@@ -75,35 +35,13 @@ class Progress(Protocol):
     def __call__(self, label: str, activity: str, done: float, total: float) -> None: ...
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A request that can be met: everything it names is there."""
-
-    request: Request
-    cases: suite.Suite
-    feed: str
-    arms: list[_Arm]
-
-
-def plan(request: Request) -> Plan:
-    """Look up everything a request names.
-
-    Raises:
-        HarnessError: an unknown runtime, no such model or suite, a model without contract, …
-    """
-    cases = suite.find(request.suite)
-    _timed_case(request, cases)
-    arms = [_arm(request, spec, order) for order, spec in enumerate(_unique(request.specs))]
-    return Plan(request, cases, _feed_contract(request), arms)
-
-
 def run(plan: Plan, folder: Path, progress: Progress) -> list[Path]:
     """Run a session and return its bundles' folders, in the order of the command line, complete or failed.
 
     Raises:
         HarnessError: the folder cannot be written; then nothing has run.
     """
-    request, cases, feed, arms = plan.request, plan.cases, plan.feed, plan.arms
+    request, cases, feed, arms = plan.request, plan.cases, plan.feed, [_Arm(found) for found in plan.arms]
     session = f"{datetime.now(timezone.utc):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     for arm in arms:
         for lane in (lane for lane in LANES if lane in request.lanes):
@@ -138,10 +76,10 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
                     f"{bundle.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; "
                     "start a new run"
                 )
-            arm = arms.get(bundle.label) or _arm(request, bundle.label, facts["session"]["order"])
-            if arm.model and facts["model"] and arm.model.sha256 != facts["model"]["sha256"]:
+            arm = arms.get(bundle.label) or _Arm(find_arm(request, bundle.label, facts["session"]["order"]))
+            if arm.found.model and facts["model"] and arm.found.model.sha256 != facts["model"]["sha256"]:
                 raise HarnessError(
-                    f"{bundle.path}: {arm.model.path} has changed since the run was interrupted; start a new run"
+                    f"{bundle.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
                 )
             arm.writers[bundle.lane] = bundles.BundleWriter(bundle.path, facts)
             arms[bundle.label] = arm
@@ -151,14 +89,14 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
 
 @dataclass
 class _Arm:
-    """One runtime of a session: what it is, and the bundles it writes, one per lane."""
+    """One runtime of a session, and the bundles it writes, one per lane."""
 
-    order: int
-    label: str
-    spec: runtime.Spec
-    model: model_file.ModelFile | None
-    problem: WorkerFailure | None
+    found: Arm
     writers: dict[str, bundles.BundleWriter] = dataclasses.field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return self.found.label
 
     @property
     def timed(self) -> bundles.BundleWriter:
@@ -187,44 +125,6 @@ class _Arm:
                 writer.finish("failed", error)
 
 
-def _unique(specs: tuple[str, ...]) -> Iterator[str]:
-    seen: set[str] = set()
-    for spec in specs:
-        if spec in seen:
-            raise HarnessError(f"runtime {spec!r} is named twice")
-        seen.add(spec)
-        yield spec
-
-
-def _arm(request: Request, text: str, order: int) -> _Arm:
-    """Look a runtime and its model file up. Typing errors end the session before it begins; a runtime that is not
-    installed or a damaged file is this arm's problem alone."""
-    spec = runtime.parse_spec(text)
-    targets.check(spec.target)
-    kind = runtime.find(spec.runtime)
-    problem = None
-    availability = kind.availability()
-    if spec.target is None and availability.version is None:
-        problem = WorkerFailure("runtime", f"{spec.runtime} is not installed: {availability.remedy}")
-    try:
-        model = model_file.find(request.model, spec.variant, request.contract)
-    except model_file.DamagedModelError as error:
-        model, problem = None, WorkerFailure("model", str(error))
-    if model is not None and model.format not in kind.formats:
-        raise HarnessError(f"{text}: {model.path.name} is no model for it; it takes {', '.join(kind.formats)}")
-    return _Arm(order, text, spec, model, problem)
-
-
-def _feed_contract(request: Request) -> str:
-    """The contract that the tensor lane's input is made by: one for all runtimes, the first one's model's."""
-    model = Path(request.model)
-    for source in (request.contract, model / "contract.toml" if model.is_dir() else None):
-        if source is not None and Path(source).is_file():
-            return Path(source).read_text(encoding="utf-8")
-    spec = runtime.parse_spec(request.specs[0])
-    return model_file.find(request.model, spec.variant, request.contract).contract_text
-
-
 def _initial_facts(
     request: Request, cases: suite.Suite, arm: _Arm, lane: str, session: str, feed: str
 ) -> dict[str, Any]:
@@ -238,7 +138,7 @@ def _initial_facts(
         "status": "partial",
         "error": None,
         "label": arm.label,
-        "session": {"id": session, "arm": arm.label, "order": arm.order},
+        "session": {"id": session, "arm": arm.label, "order": arm.found.order},
         "started_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "tool": device.tool(),
         "suite": {
@@ -255,8 +155,8 @@ def _initial_facts(
                 for case in cases.cases
             ],
         },
-        "model": arm.model.facts() if arm.model else None,
-        "runtime": {"name": arm.spec.runtime, "version": None, "requested": asked, "actual": {}},
+        "model": arm.found.model.facts() if arm.found.model else None,
+        "runtime": {"name": arm.found.spec.runtime, "version": None, "requested": asked, "actual": {}},
         "device": device.describe(),
         "build": {},
         "lane": lane,
@@ -283,8 +183,8 @@ def _run_arms(request: Request, cases: suite.Suite, arms: list[_Arm], feed: str,
     """Every case of every arm, then their timing beside each other, then memory: a pass of its own for each."""
     for arm in arms:
         with _finishing(arm, progress):
-            if arm.problem:
-                raise arm.problem
+            if arm.found.problem:
+                raise arm.found.problem
             if request.parity:
                 _run_lanes(request, cases, arm, feed, progress)
     _time(request, cases, [arm for arm in arms if not arm.finished], feed, progress)
@@ -324,15 +224,15 @@ def _run_lanes(request: Request, cases: suite.Suite, arm: _Arm, feed: str, progr
 
 @contextmanager
 def _worker(request: Request, arm: _Arm) -> Iterator[Supervisor]:
-    entry = runtime.registered()[arm.spec.runtime]
+    entry = runtime.registered()[arm.found.spec.runtime]
     limit = request.memory_limit_mb
     memory = limit << 20 if limit else None
-    if arm.spec.target is None:
+    if arm.found.spec.target is None:
         with Supervisor(entry.value, arm.log, request.timeout, memory) as worker:
             yield worker
         return
     try:
-        python = targets.python_for(arm.spec.target)
+        python = targets.python_for(arm.found.spec.target)
     except InvalidError as error:
         raise WorkerFailure("runtime", str(error)) from None
     with tempfile.TemporaryDirectory() as folder:
@@ -342,11 +242,11 @@ def _worker(request: Request, arm: _Arm) -> Iterator[Supervisor]:
 
 
 def _activate(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dict[str, Any]:
-    assert arm.model is not None
+    assert arm.found.model is not None
     return worker.request(
         "activate",
-        path=str(arm.model.path),
-        contract=arm.model.contract_text,
+        path=str(arm.found.model.path),
+        contract=arm.found.model.contract_text,
         feed=feed,
         threads=request.threads,
         delegate=request.delegate,
@@ -411,7 +311,7 @@ def _time(request: Request, cases: suite.Suite, arms: list[_Arm], feed: str, pro
     arms = [arm for arm in arms if arm.timed.facts["lane"] == "image"]
     if profile.count == 0 or not arms:
         return
-    frame = _timed_case(request, cases)
+    frame = timed_case(request, cases)
     plan = timing.Plan(
         profile=profile,
         frame=(frame.id, str(frame.image.path)),
@@ -439,21 +339,6 @@ def _activate_and_record(request: Request, arm: _Arm, feed: str, worker: Supervi
     activation = _activate(request, arm, feed, worker)
     _record_activation(arm.timed, activation)
     return activation
-
-
-def _timed_case(request: Request, cases: suite.Suite) -> suite.Case:
-    """The case whose picture is timed: the one that is named, or the one of middle size.
-
-    Raises:
-        HarnessError: there is no case of that name.
-    """
-    if request.frame is not None:
-        found = next((case for case in cases.cases if case.id == request.frame), None)
-        if found is None:
-            raise HarnessError(f"suite {cases.id!r} has no case {request.frame!r}: harness suite show {cases.id}")
-        return found
-    by_size = sorted(cases.cases, key=lambda case: case.height * case.width)
-    return by_size[len(by_size) // 2]
 
 
 def _memory_pass(cases: suite.Suite, worker: Supervisor) -> dict[str, Any]:

@@ -149,8 +149,8 @@ def _restart(
     while pending := [arm for arm in _alive(arms) if not _done(quotas[id(arm)])]:
         # Arms that have enough go on while others need more: a pair needs a partner at its side.
         alive = _alive(arms)
-        for half, turn in enumerate((alive, alive[::-1])):
-            for arm in turn:
+        for half, order in enumerate((alive, alive[::-1])):
+            for arm in order:
                 if arm.failure is None:
                     with _failing(arm):
                         _steady_block(arm, plan, block + half, quotas[id(arm)])

@@ -157,7 +157,7 @@ def _open(
         baseline.check_runs(open_runs(paths))
     if specs:
         options = {"lane": None, **options}
-        plan = session.plan(shared.session_request(specs, options))
+        plan = shared.session_request(specs, options).plan()
         folder = shared.output_folder(out, title)
         with progress() as report:
             paths += session.run(plan, folder / "runs", report)

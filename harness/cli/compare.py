@@ -81,7 +81,7 @@ def start(
         raise HarnessError(
             f"a live bundle cannot be compared with a run of a suite ({', '.join(to_run)}); name live bundles only"
         )
-    plan = session.plan(shared.session_request(to_run, options)) if to_run else None
+    plan = shared.session_request(to_run, options).plan() if to_run else None
     folder = shared.output_folder(out, "-vs-".join(Path(n).stem if n in recorded else n for n in names))
     command = shlex.join(["harness", *sys.argv[1:]])
     paths = [str(Path(name).resolve()) if name in recorded else name for name in names]

@@ -8,12 +8,15 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from harness import measure, resources
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.request import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -126,17 +129,17 @@ def export_options(function: F) -> F:
     return cast(F, wrapped)
 
 
-def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
-    """A :class:`harness.session.Request` from command-line options; None means the default."""
-    from harness import session
+def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Request:
+    """A request from command-line options; None means the default."""
     from harness import suite as suites
+    from harness.request import LANES, Request
 
     lane, suite = options["lane"] or "both", options["suite"] or suites.DEFAULT
     given = {
         # Absolute, so that an interrupted run can go on from anywhere.
         "model": str(Path(options["model"] or resources.default_model()).resolve()),
         "suite": str(Path(suite).resolve()) if Path(suite).exists() else suite,
-        "lanes": session.LANES if lane == "both" else (lane,),
+        "lanes": LANES if lane == "both" else (lane,),
         "profile": options["profile"],
         "threads": options["threads"],
         "contract": options["contract"] and str(Path(options["contract"]).resolve()),
@@ -148,7 +151,7 @@ def session_request(specs: tuple[str, ...], options: dict[str, Any]) -> Any:
         "paced": options.get("paced"),
         "sustained": options.get("sustained"),
     }
-    return session.Request(specs=specs, **{name: value for name, value in given.items() if value is not None})
+    return Request(specs=specs, **{name: value for name, value in given.items() if value is not None})
 
 
 def output_folder(out: str | None, name: str) -> Path:

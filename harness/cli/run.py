@@ -31,7 +31,7 @@ def run(runtimes: tuple[str, ...], resume: str | None, out: str | None, as_json:
     else:
         if not runtimes:
             raise HarnessError("name at least one runtime; harness runtimes lists them")
-        plan = session.plan(shared.session_request(runtimes, options))
+        plan = shared.session_request(runtimes, options).plan()
         folder = shared.output_folder(out, "-".join(runtimes))
         with progress() as report:
             paths = session.run(plan, folder, report)

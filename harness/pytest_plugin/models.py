@@ -25,6 +25,7 @@ from harness.comparison import Comparison, Latency
 from harness.errors import HarnessError, InvalidError
 from harness.report import check as check_report
 from harness.report import junit
+from harness.request import LANES, Request
 from harness.runs import Run
 from harness.verdict import Verdict
 
@@ -145,7 +146,7 @@ class Models:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._sessions: dict[session.Request, _Session] = {}
+        self._sessions: dict[Request, _Session] = {}
 
     def make_folder(self) -> None:
         """Make the folder that results go to.
@@ -225,7 +226,7 @@ class Models:
             self.settings.folder.rmdir()
         return text.getvalue().splitlines()
 
-    def _request(self, targets: tuple[str, ...], options: dict[str, Any]) -> session.Request:
+    def _request(self, targets: tuple[str, ...], options: dict[str, Any]) -> Request:
         if unknown := sorted(set(options) - set(_OPTIONS)):
             raise HarnessError(f"harness_benchmark knows no {', '.join(unknown)}; known: {', '.join(_OPTIONS)}")
         usual = {"model": self.settings.model, "suite": self.settings.suite, "profile": self.settings.profile}
@@ -234,12 +235,12 @@ class Models:
         # A baseline with masks judges those too.
         baseline = self.settings.baseline
         masks = baseline is not None and any(run.masks for run in baseline.runs)
-        return session.Request(specs=targets, lanes=session.LANES if masks else ("image",), parity=masks, **chosen)
+        return Request(specs=targets, lanes=LANES if masks else ("image",), parity=masks, **chosen)
 
-    def _run(self, found: _Session, test: str, request: session.Request, progress: session.Progress) -> None:
+    def _run(self, found: _Session, test: str, request: Request, progress: session.Progress) -> None:
         for target in request.specs:
             try:
-                (arm,) = session.plan(dataclasses.replace(request, specs=(target,))).arms
+                (arm,) = dataclasses.replace(request, specs=(target,)).plan().arms
                 if arm.problem is not None:
                     raise InvalidError(str(arm.problem))
             except HarnessError as error:
@@ -247,7 +248,7 @@ class Models:
         able = tuple(target for target in request.specs if target not in found.problems)
         if not able:
             return
-        plan = session.plan(dataclasses.replace(request, specs=able))
+        plan = dataclasses.replace(request, specs=able).plan()
         found.folder = self._folder(test)
         opened = runs.open_runs(session.run(plan, found.folder / "runs", progress))
         limits = gates.load(resources.default_gates())

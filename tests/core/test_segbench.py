@@ -25,8 +25,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness import bundle, model_file, resources, session, suite, suite_making
+from harness import bundle, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
+from harness.request import LANES
 from tests.harness.commands import bundles_in
 from tests.harness.commands import run as run_harness
 
@@ -144,7 +145,7 @@ def python(request: pytest.FixtureRequest, cases: Path, tmp_path_factory: pytest
 def test_run_json_has_the_keys_that_python_writes(done: Path, python: tuple[int, Path]) -> None:
     folder = python[1]
 
-    for lane in session.LANES:
+    for lane in LANES:
         ours = bundles_in(done)["segbench", lane].facts
         theirs = bundles_in(folder)["tflite:fp32", lane].facts
         assert ours.keys() == theirs.keys()
@@ -169,7 +170,7 @@ def test_both_lanes_are_python_s_bit_for_bit(
 
     assert ours.returncode == 0, ours.stderr
     label = "segbench" if variant == "fp32" else f"segbench:{variant}"
-    for lane in session.LANES:
+    for lane in LANES:
         found = bundles_in(tmp_path / "out")[label, lane]
         assert_same_tensors(found, bundles_in(folder)[f"tflite:{variant}", lane])
         expected = model_file.find(resources.default_model(), variant).facts()

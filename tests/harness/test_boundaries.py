@@ -15,7 +15,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("harness", "models_src", "rt_apps")
-RUNNING = {"harness.runtime", "harness.session", "harness.worker", "harness.supervisor", "harness.targets"}
+RUNNING = {
+    "harness.request",
+    "harness.runtime",
+    "harness.session",
+    "harness.worker",
+    "harness.supervisor",
+    "harness.targets",
+}
 
 
 def name_of(path: Path) -> str:
