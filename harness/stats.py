@@ -77,8 +77,8 @@ one.
 
 Where a process happens to lie in memory makes it faster or slower for as long as it lives, so a start is one draw of
 that luck, however many frames it times. ``benchmarks/coverage.py`` shows what three draws are worth: intervals cover,
-but are WIDTHS times as wide as from six; and of a process that is either fast or slow, with nothing in between, three
-are all alike one time in four, which no interval can know (three cover 89 % there).
+but are 2.1 times as wide as from six; and of a process that is either fast or slow, with nothing in between, three
+are all alike one time in four, which no interval can know (three cover 90 % there).
 """
 MIN_RESTARTS = 2
 _MIN_CROSSED = 4  # starts that the effect of their order is taken out of; of fewer nothing would be left to judge by
