@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random changes to a training pair: every picture of every epoch is a function of its seed.
-
-Works on NumPy arrays; knows neither files nor TensorFlow.
-"""
+"""Random changes to a training pair: every picture of every epoch is a function of its seed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from harness.errors import HarnessError
+from models_src import compositing
+from models_src.datasets import manifest
+from models_src.datasets.sample import read_image
+
+if TYPE_CHECKING:
+    from yacs.config import CfgNode
 
 # Its version check would ask a server at import.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -24,13 +28,21 @@ _FULL_BODY_RATIO = 1.7
 """A person whose box is this much higher than wide shows more than head and shoulders."""
 
 
-def make(transforms: Sequence[dict[str, Any]], head_and_shoulders: float, size: tuple[int, int]) -> Augment:
+def make(
+    transforms: Sequence[dict[str, Any]],
+    head_and_shoulders: float,
+    size: tuple[int, int],
+    backgrounds: Sequence[Path] = (),
+    replaced: float = 0.0,
+) -> Augment:
     """The augmentation ``(image, mask, seed) -> (image, mask)``.
 
     Args:
         transforms: albumentations transforms, ``{"name": class, **arguments}``, applied in order.
         head_and_shoulders: probability of cropping a full-body picture, in [0, 1].
         size: ``(height, width)`` of the result.
+        backgrounds: pictures without people.
+        replaced: probability of putting a person before one of them, in [0, 1].
 
     Returns:
         A function of an RGB image ``(H, W, 3)`` and a mask ``(H, W)`` in [0, 255], both uint8 of any size, and a
@@ -51,6 +63,10 @@ def make(transforms: Sequence[dict[str, Any]], head_and_shoulders: float, size: 
         rng = np.random.default_rng(list(seed))
         if rng.random() < head_and_shoulders:
             image, mask = crop_head_and_shoulders(image, mask, rng)
+        if backgrounds and rng.random() < replaced and mask.any():
+            image, mask = replace_background(
+                image, mask, read_image(backgrounds[int(rng.integers(len(backgrounds)))]), rng
+            )
         for stage in (geometry, colours):
             stage.set_random_seed(int(rng.integers(2**31)))
             changed = stage(image=image, mask=mask)
@@ -58,6 +74,17 @@ def make(transforms: Sequence[dict[str, Any]], head_and_shoulders: float, size: 
         return image, mask
 
     return augment
+
+
+def from_config(cfg: CfgNode) -> Augment:
+    """The augmentation of an experiment; see :func:`make`."""
+    return make(
+        cfg.AUGMENT.TRANSFORMS,
+        cfg.AUGMENT.HEAD_AND_SHOULDERS,
+        (cfg.INPUT.HEIGHT, cfg.INPUT.WIDTH),
+        [image for folder in cfg.AUGMENT.BACKGROUNDS for image in manifest.images(folder)],
+        cfg.AUGMENT.REPLACE_BACKGROUND,
+    )
 
 
 def _build(library: Any, spec: dict[str, Any]) -> Any:
@@ -93,3 +120,23 @@ def crop_head_and_shoulders(
     y0, y1 = max(0, int(top - above)), min(mask.shape[0], int(top + shown) + 1)
     x0, x1 = max(0, int(centre - width / 2)), min(mask.shape[1], int(centre + width / 2) + 1)
     return image[y0:y1, x0:x1], mask[y0:y1, x0:x1]
+
+
+def replace_background(
+    image: np.ndarray, mask: np.ndarray, background: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The person before a random part of another picture, its light moved some way towards that picture's.
+
+    Args:
+        image, mask: RGB ``(H, W, 3)`` and ``(H, W)``, uint8.
+        background: RGB uint8 of any size.
+
+    Returns:
+        Both of the size they had, the mask as it was.
+    """
+    scene = compositing.cover(background, mask.shape[0], mask.shape[1], rng).astype(np.float32) / 255
+    # Sharp masks are softened as a lens would: edges that no camera takes would be learnt.
+    alpha = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), rng.uniform(0.4, 1.0))
+    person = compositing.foreground(image.astype(np.float32) / 255, alpha)
+    person = compositing.match_light(person, alpha, scene, rng.uniform(0, 0.7))
+    return np.round(compositing.over(person, alpha, scene) * 255).clip(0, 255).astype(np.uint8), mask

@@ -45,9 +45,8 @@ def defaults() -> CfgNode:
     cfg.SEED = 1
 
     cfg.DATA = CfgNode()
-    cfg.DATA.TRAIN = ""  # folder with images/ and masks/, relative to the working directory
+    cfg.DATA.TRAIN = ""  # a set in any format, or a manifest that mixes several; relative to the working directory
     cfg.DATA.VAL = ""
-    cfg.DATA.NEGATIVES = []  # folders of pictures without a person, added to the training set with empty masks
 
     cfg.INPUT = CfgNode()
     cfg.INPUT.HEIGHT = 224
@@ -55,21 +54,28 @@ def defaults() -> CfgNode:
 
     cfg.MODEL = CfgNode()
     cfg.MODEL.NAME = "mobilenet_unet"
+    cfg.MODEL.ENCODER = "mobilenet_v1"  # mobilenet_v1 | mobilenet_v2 | mobilenet_v3_small | mobilenet_v3_large
     cfg.MODEL.ALPHA = 0.5
-    cfg.MODEL.ENCODER_WEIGHTS = "none"  # none | imagenet | path of a weights file of keras.applications.MobileNet
+    cfg.MODEL.ENCODER_WEIGHTS = "none"  # none | imagenet | path of a weights file of keras.applications
     cfg.MODEL.DECODER = "light"  # light | classic
-    # Channels of the decoder's stages, from the coarsest to the one at half the input's size. The light decoder
-    # starts at stride 32 and has four, the classic one starts at stride 16 and has four as well (see networks.py).
+    # Channels of the decoder's stages, from the coarsest to the one at half the input's size. The light decoder has
+    # four where it starts at stride 32, three where it starts at stride 16; the classic one has four (networks.py).
     cfg.MODEL.DECODER_FILTERS = [128, 64, 32, 16]
-    cfg.MODEL.OUTPUT_STRIDE = 1  # 2: output at half the input's size; 1: that, enlarged in the graph
+    cfg.MODEL.OUTPUT = "bilinear"  # half: half the input's size; bilinear: that, enlarged; subpixel: four of each
 
     cfg.AUGMENT = CfgNode()
     cfg.AUGMENT.HEAD_AND_SHOULDERS = 0.6  # share of the full-body pictures that are cropped to the upper body
+    cfg.AUGMENT.BACKGROUNDS = []  # folders of pictures without people
+    cfg.AUGMENT.REPLACE_BACKGROUND = 0.0  # share of the people that are put before one of them
     cfg.AUGMENT.TRANSFORMS = [dict(t) for t in _TRANSFORMS]  # albumentations, by class name, in this order
 
     cfg.LOSS = CfgNode()
     cfg.LOSS.BCE = 1.0
     cfg.LOSS.DICE = 1.0
+    cfg.LOSS.BOUNDARY = 0.0  # how much more than 1 a pixel at the mask's edge weighs in the cross-entropy
+    cfg.LOSS.DISTILL = 0.0  # weight of the cross-entropy against the teacher
+
+    cfg.TEACHER = ""  # MODEL or MODEL,CONTRACT: a Keras or TFLite model that sees every augmented picture as well
 
     cfg.TRAIN = CfgNode()
     cfg.TRAIN.INITIAL_WEIGHTS = ""  # a checkpoint of the same network to go on from, e.g. another run's best.keras
@@ -77,8 +83,16 @@ def defaults() -> CfgNode:
     cfg.TRAIN.EPOCHS = 24
     cfg.TRAIN.BATCH_SIZE = 32
     cfg.TRAIN.LEARNING_RATE = 2e-3  # peak, AdamW
+    cfg.TRAIN.SCHEDULE = "cosine"  # cosine and linear: down to 0; constant
     cfg.TRAIN.WARMUP_EPOCHS = 1
     cfg.TRAIN.WEIGHT_DECAY = 1e-4
+    cfg.TRAIN.EMA = 0.0  # momentum of the mean of the weights that is judged and kept, e.g. 0.999; 0 for none
+    cfg.TRAIN.PATIENCE = 0  # epochs without a better validation IoU after which it stops; 0 for never
+    cfg.TRAIN.PRECISION = "float32"  # float32 | mixed_bfloat16
+    cfg.TRAIN.DEVICES = 1  # of this machine; 0 for all there are
+
+    cfg.NOTIFY = CfgNode()
+    cfg.NOTIFY.EVERY_EPOCHS = 0  # Telegram tells of every n-th epoch, with validation masks; 0 for none
     return cfg
 
 
@@ -143,14 +157,25 @@ def _keys(node: CfgNode, prefix: str = "") -> list[str]:
 
 
 def _check(cfg: CfgNode, where: str) -> None:
+    # The stride at which the decoder starts.
+    stride = 32 if cfg.MODEL.DECODER == "light" and len(cfg.MODEL.DECODER_FILTERS) == 4 else 16
     checks = {
         "MODEL.NAME must be mobilenet_unet": cfg.MODEL.NAME == "mobilenet_unet",
         "MODEL.DECODER must be light or classic": cfg.MODEL.DECODER in ("light", "classic"),
-        "MODEL.DECODER_FILTERS must be four whole numbers": len(cfg.MODEL.DECODER_FILTERS) == 4
+        "MODEL.ENCODER must be mobilenet_v1, mobilenet_v2, mobilenet_v3_small or mobilenet_v3_large": cfg.MODEL.ENCODER
+        in ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"),
+        "MODEL.DECODER_FILTERS must be four whole numbers, or three of a light decoder": len(cfg.MODEL.DECODER_FILTERS)
+        in ((3, 4) if cfg.MODEL.DECODER == "light" else (4,))
         and all(isinstance(f, int) and f > 0 for f in cfg.MODEL.DECODER_FILTERS),
-        "MODEL.OUTPUT_STRIDE must be 1 or 2": cfg.MODEL.OUTPUT_STRIDE in (1, 2),
-        "INPUT.HEIGHT and INPUT.WIDTH must be multiples of 32, at least 32": all(
-            s >= 32 and s % 32 == 0 for s in (cfg.INPUT.HEIGHT, cfg.INPUT.WIDTH)
+        "MODEL.OUTPUT must be half, bilinear or subpixel": cfg.MODEL.OUTPUT in ("half", "bilinear", "subpixel"),
+        "TRAIN.SCHEDULE must be cosine, linear or constant": cfg.TRAIN.SCHEDULE in ("cosine", "linear", "constant"),
+        # mixed_float16 skips steps whose gradient overflows, and the number of steps would no longer tell the epoch.
+        "TRAIN.PRECISION must be float32 or mixed_bfloat16": cfg.TRAIN.PRECISION in ("float32", "mixed_bfloat16"),
+        "TRAIN.EMA must be at least 0 and below 1": 0 <= cfg.TRAIN.EMA < 1,
+        "TRAIN.PATIENCE and TRAIN.DEVICES must be at least 0": min(cfg.TRAIN.PATIENCE, cfg.TRAIN.DEVICES) >= 0,
+        "LOSS.DISTILL needs a TEACHER": not cfg.LOSS.DISTILL or bool(cfg.TEACHER),
+        f"INPUT.HEIGHT and INPUT.WIDTH must be multiples of {stride}, at least 32": all(
+            s >= 32 and s % stride == 0 for s in (cfg.INPUT.HEIGHT, cfg.INPUT.WIDTH)
         ),
         "TRAIN.EPOCHS and TRAIN.BATCH_SIZE must be at least 1": min(cfg.TRAIN.EPOCHS, cfg.TRAIN.BATCH_SIZE) >= 1,
         "AUGMENT.TRANSFORMS must be a list of mappings with a name": all(

@@ -13,7 +13,7 @@ from harness import contract as contracts
 from harness import metrics
 from harness.contract import Contract
 from harness.errors import HarnessError
-from models_src.data import Pair, read_pair
+from models_src.datasets.sample import Sample
 from models_src.inference import Network, probability
 
 
@@ -31,7 +31,7 @@ class Score:
         return asdict(self)
 
 
-def score(network: Network, contract: Contract, pairs: Iterable[Pair]) -> Score:
+def score(network: Network, contract: Contract, samples: Iterable[Sample]) -> Score:
     """Foreground IoU, boundary IoU and pixel accuracy against ground truth.
 
     Each picture is judged at the size of its mask: the probability is enlarged by half-pixel bilinear and compared
@@ -41,11 +41,11 @@ def score(network: Network, contract: Contract, pairs: Iterable[Pair]) -> Score:
         HarnessError: the network returns a value that is no number.
     """
     rows = []
-    for pair in pairs:
-        image, truth = read_pair(pair)
+    for sample in samples:
+        image, truth = sample.read()
         plane = probability(network, contract, image)
         if not np.isfinite(plane).all():
-            raise HarnessError(f"{pair.image}: the model's output has values that are not finite")
+            raise HarnessError(f"{sample.image}: the model's output has values that are not finite")
         mask = contracts.frame_probability(contract, plane, truth.shape) > contract.threshold
         rows.append([measure(mask, truth > 127) for measure in _MEASURES])
     iou, boundary, accuracy = np.mean(rows, axis=0)

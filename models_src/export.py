@@ -25,7 +25,9 @@ from harness import __version__, metrics, model_file
 from harness import contract as contracts
 from harness.contract import Contract
 from harness.errors import HarnessError
-from models_src import config, data, inference, tflite_file
+from models_src import config, inference, networks, tflite_file
+from models_src.datasets import manifest
+from models_src.datasets.sample import read_image
 
 if TYPE_CHECKING:
     import keras
@@ -80,6 +82,12 @@ def from_run(run: str | Path) -> Trained:
         raise HarnessError(f"{run}: no best.keras and config.yaml; expected a run folder with a finished epoch")
     cfg = config.load(run / "config.yaml")
     logits = quantisation_aware.strip(inference.load_keras(run / "best.keras", config.contract(cfg, "logit")))
+    if cfg.TRAIN.PRECISION != "float32":  # of mixed precision the weights are kept, the arithmetic is float32
+        cfg.defrost()
+        cfg.MODEL.ENCODER_WEIGHTS = "none"
+        plain = networks.build(cfg)
+        plain.set_weights(logits.get_weights())
+        logits = plain
     probability = keras.layers.Activation("sigmoid", name="probability")(logits.output)
     model = keras.Model(logits.input, probability, name=logits.name)
     source = {"config": cfg.EXPERIMENT, "run": run.resolve().name}
@@ -136,10 +144,10 @@ def export(trained: Trained, out: str | Path, calibration: str | Path, overwrite
 
 def _pictures(contract: Contract, folder: str | Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Input tensors for calibration and for verification, a fixed choice; different pictures if there are enough."""
-    paths = data.find_images(folder)
+    paths = manifest.images(folder)
     order = np.random.default_rng(0).permutation(len(paths))
     chosen = [paths[i] for i in order[: CALIBRATION_IMAGES + VERIFICATION_IMAGES]]
-    tensors = [contracts.preprocess(contract, data.read_image(path)) for path in chosen]
+    tensors = [contracts.preprocess(contract, read_image(path)) for path in chosen]
     return tensors[:CALIBRATION_IMAGES], tensors[-VERIFICATION_IMAGES:]
 
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loss and metric of the training, on logits ``(batch, h, w, 1)`` and soft masks of that shape in [0, 1]."""
+"""Loss and metric of the training, on logits ``(batch, h, w, 1)`` and what is true of them.
+
+The truth is ``(batch, H, W, 1)`` or ``(batch, H, W, 2)`` in [0, 1], as large as the logits or a whole number of times
+larger: the mask, and where a network is distilled its teacher's probability.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,62 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable("models_src")
 class BceDice(keras.losses.Loss):
-    """Weighted sum of binary cross-entropy (mean over pixels) and soft dice, mean over the batch."""
+    """Weighted sum of binary cross-entropy and soft dice against the mask, and of the cross-entropy against a teacher;
+    mean over the batch.
 
-    def __init__(self, bce: float = 1.0, dice: float = 1.0, name: str = "bce_dice", **kwargs: Any) -> None:
+    Args:
+        bce, dice: weights of the two.
+        boundary: how much more than 1 a pixel near the mask's edge weighs in the cross-entropy.
+        distill: weight of the cross-entropy against the teacher.
+    """
+
+    def __init__(
+        self,
+        bce: float = 1.0,
+        dice: float = 1.0,
+        boundary: float = 0.0,
+        distill: float = 0.0,
+        name: str = "bce_dice",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
-        self.bce, self.dice = bce, dice
+        self.bce, self.dice, self.boundary, self.distill = bce, dice, boundary, distill
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss ``(batch,)``."""
+        y_pred = ops.cast(y_pred, "float32")
         y_true = at_size_of(y_true, y_pred)
-        # max(z, 0) - z·y + log(1 + exp(-|z|)), which does not overflow.
-        cross_entropy = ops.maximum(y_pred, 0.0) - y_pred * y_true + ops.log1p(ops.exp(-ops.abs(y_pred)))
-        bce = ops.mean(cross_entropy, axis=(1, 2, 3))
-        return self.bce * bce + self.dice * soft_dice_loss(y_true, ops.sigmoid(y_pred))
+        mask = y_true[..., :1]
+        weight = 1.0 + self.boundary * edge_band(mask) if self.boundary else ops.ones_like(mask)
+        loss = self.bce * _weighted_mean(cross_entropy(mask, y_pred), weight)
+        loss += self.dice * soft_dice_loss(mask, ops.sigmoid(y_pred))
+        if self.distill and y_true.shape[-1] > 1:
+            loss += self.distill * _weighted_mean(cross_entropy(y_true[..., 1:], y_pred), weight)
+        return loss
 
     def get_config(self) -> dict[str, Any]:
         """What :meth:`from_config` needs."""
-        return {**super().get_config(), "bce": self.bce, "dice": self.dice}
+        own = {"bce": self.bce, "dice": self.dice, "boundary": self.boundary, "distill": self.distill}
+        return {**super().get_config(), **own}
+
+
+def cross_entropy(y_true: Tensor, logits: Tensor) -> Tensor:
+    """Binary cross-entropy of each pixel, ``max(z, 0) - z·y + log(1 + exp(-|z|))``, which does not overflow."""
+    return ops.maximum(logits, 0.0) - logits * y_true + ops.log1p(ops.exp(-ops.abs(logits)))
+
+
+def edge_band(mask: Tensor, radius: int = 2) -> Tensor:
+    """How much the mask ``(batch, h, w, 1)`` differs within so many pixels: 1 along an edge, 0 far from one."""
+    size = 2 * radius + 1
+    return _largest(mask, size) + _largest(-mask, size)
+
+
+def _largest(x: Tensor, size: int) -> Tensor:
+    return ops.max_pool(x, size, strides=1, padding="same")
+
+
+def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    return ops.sum(values * weight, axis=(1, 2, 3)) / ops.sum(weight, axis=(1, 2, 3))
 
 
 def soft_dice_loss(y_true: Tensor, probability: Tensor) -> Tensor:
@@ -45,7 +88,7 @@ def soft_dice_loss(y_true: Tensor, probability: Tensor) -> Tensor:
 
 def foreground_iou(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """IoU ``(batch,)`` of the masks where logit > 0 and truth > 0.5, 1 where both are empty."""
-    truth, mask = at_size_of(y_true, y_pred) > 0.5, y_pred > 0.0
+    truth, mask = at_size_of(y_true[..., :1], y_pred) > 0.5, y_pred > 0.0
     intersection = ops.sum(ops.cast(ops.logical_and(truth, mask), "float32"), axis=(1, 2, 3))
     union = ops.sum(ops.cast(ops.logical_or(truth, mask), "float32"), axis=(1, 2, 3))
     return ops.where(union > 0, intersection / ops.maximum(union, 1.0), 1.0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The segmentation networks: a MobileNet encoder and a U-Net decoder, Keras 3 functional.
+"""The segmentation networks: a MobileNet encoder, v1 to v3, and a U-Net decoder, Keras 3 functional.
 
 Everything is convolution, batch normalisation and ReLU6 in this order, so that a converter folds the
 normalisation into the convolution and the activations quantise well. Networks return logits; the logistic
@@ -20,77 +20,111 @@ if TYPE_CHECKING:
 
     Tensor = Any
 
-_SKIPS = {2: "conv_pw_1_relu", 4: "conv_pw_3_relu", 8: "conv_pw_5_relu", 16: "conv_pw_11_relu", 32: "conv_pw_13_relu"}
-"""Last layer of the encoder at each stride."""
+ENCODERS = ("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+OUTPUTS = ("half", "bilinear", "subpixel")
 
 
 def build(cfg: CfgNode) -> keras.Model:
     """The network of a configuration, weights initialised.
 
     Returns:
-        ``(batch, HEIGHT, WIDTH, 3)`` in [-1, 1] to logits ``(batch, HEIGHT / s, WIDTH / s, 1)`` with
-        ``s = MODEL.OUTPUT_STRIDE``.
+        ``(batch, HEIGHT, WIDTH, 3)`` in [-1, 1] to logits ``(batch, HEIGHT, WIDTH, 1)``, or of half that size where
+        ``MODEL.OUTPUT`` is ``half``.
 
     Raises:
         HarnessError: the encoder's weights cannot be read or are those of another network.
     """
-    encoder = _mobilenet(cfg.INPUT.HEIGHT, cfg.INPUT.WIDTH, cfg.MODEL.ALPHA, cfg.MODEL.ENCODER_WEIGHTS)
-    return mobilenet_unet(encoder, cfg.MODEL.DECODER, cfg.MODEL.DECODER_FILTERS, cfg.MODEL.OUTPUT_STRIDE)
+    model = cfg.MODEL
+    backbone = encoder(model.ENCODER, cfg.INPUT.HEIGHT, cfg.INPUT.WIDTH, model.ALPHA, model.ENCODER_WEIGHTS)
+    return mobilenet_unet(backbone, model.DECODER, model.DECODER_FILTERS, model.OUTPUT)
 
 
 def mobilenet_unet(
-    encoder: keras.Model, decoder: str, filters: Sequence[int], output_stride: int, name: str = "mobilenet_unet"
+    encoder: keras.Model, decoder: str, filters: Sequence[int], output: str, name: str = "mobilenet_unet"
 ) -> keras.Model:
-    """A U-Net on a MobileNet v1 encoder.
+    """A U-Net on a MobileNet.
 
-    Decoders, both with bilinear upsampling:
+    Decoders, both with bilinear upsampling, each ending at half the input's size:
 
-    - ``light``: from stride 32; each stage projects by 1×1, enlarges, adds the 1×1-projected skip, and ends with a
-      depthwise-separable 3×3 convolution (strides 16, 8, 4, 2);
+    - ``light``: each stage projects by 1×1, enlarges, adds the 1×1-projected skip, and ends with a depthwise-separable
+      3×3 convolution. Four stages begin at stride 32, three at stride 16, where the encoder then ends;
     - ``classic``: full 3×3 convolutions on concatenated skips, from stride 16, where the first one works without a
-      skip (strides 16, 8, 4, 2). The layout of ``mobilenet_unet`` in image-segmentation-keras by D. Gupta.
+      skip. The layout of ``mobilenet_unet`` in image-segmentation-keras by D. Gupta.
 
     Args:
-        encoder: a ``keras.applications.MobileNet`` without top.
+        encoder: of :func:`encoder`.
         decoder: ``light`` or ``classic``.
-        filters: channels of the four stages.
-        output_stride: 2 for logits at half the input's size, 1 to enlarge them in the graph.
+        filters: channels of the stages, from the coarsest on.
+        output: ``half`` for logits at half the input's size; ``bilinear`` to enlarge those in the graph; ``subpixel``
+            for four logits of each position, put side by side (W. Shi et al., CVPR 2016, as a transposed convolution).
     """
     import keras
 
-    skip = {stride: encoder.get_layer(layer).output for stride, layer in _SKIPS.items()}
+    skip = _last_of_each_stride(encoder)
+    strides = (2, 4, 8, 16)[: len(filters)][::-1]
     if decoder == "light":
-        x = skip[32]
-        for stride, channels in zip((16, 8, 4, 2), filters, strict=True):
+        x = skip[2 * strides[0]]
+        for stride, channels in zip(strides, filters, strict=True):
             x = _light_stage(x, skip[stride], channels, f"decoder_{stride}")
     else:
         x = _conv(skip[16], filters[0], 3, "decoder_16")
-        for stride, channels in zip((8, 4, 2), filters[1:], strict=True):
+        for stride, channels in zip(strides[1:], filters[1:], strict=True):
             x = keras.layers.Concatenate(name=f"decoder_{stride}_skip")(
                 [_enlarge(x, f"decoder_{stride}"), skip[stride]]
             )
             x = _conv(x, channels, 3, f"decoder_{stride}")
-    x = keras.layers.Conv2D(1, 1 if decoder == "light" else 3, padding="same", name="logits")(x)
-    if output_stride == 1:
+    if output == "subpixel":
+        x = keras.layers.Conv2DTranspose(1, 2, strides=2, name="logits")(x)
+    else:
+        x = keras.layers.Conv2D(1, 1 if decoder == "light" else 3, padding="same", name="logits")(x)
+    if output == "bilinear":
         x = _enlarge(x, "output")
     return keras.Model(encoder.input, x, name=name)
 
 
-def _mobilenet(height: int, width: int, alpha: float, weights: str) -> keras.Model:
+def encoder(kind: str, height: int, width: int, alpha: float, weights: str) -> keras.Model:
+    """A MobileNet of ``keras.applications`` without top, for pictures in [-1, 1].
+
+    v3 is the minimalistic one: without squeeze-and-excite and hard swish, which quantise badly.
+
+    Args:
+        kind: one of :data:`ENCODERS`.
+        alpha: its width.
+        weights: ``none``, ``imagenet``, or a weights file of that very network.
+
+    Raises:
+        HarnessError: the weights cannot be read, or there are none of that width.
+    """
     import keras
 
+    makers = {
+        "mobilenet_v1": keras.applications.MobileNet,
+        "mobilenet_v2": keras.applications.MobileNetV2,
+        "mobilenet_v3_small": keras.applications.MobileNetV3Small,
+        "mobilenet_v3_large": keras.applications.MobileNetV3Large,
+    }
     named = weights if weights == "imagenet" else None
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise HarnessError(f"MODEL.ENCODER_WEIGHTS: no such file: {weights} (or: none, imagenet)")
+    own = {"minimalistic": True, "include_preprocessing": False} if kind.startswith("mobilenet_v3") else {}
     try:
-        encoder = keras.applications.MobileNet(
-            input_shape=(height, width, 3), alpha=alpha, include_top=False, weights=named
-        )
+        made = makers[kind](input_shape=(height, width, 3), alpha=alpha, include_top=False, weights=named, **own)
         if weights not in ("none", "imagenet"):
-            encoder.load_weights(weights)
+            made.load_weights(weights)
     except (ValueError, OSError) as error:
-        raise HarnessError(f"MODEL.ENCODER_WEIGHTS: {weights} does not fit MobileNet alpha {alpha}: {error}") from None
-    return encoder
+        raise HarnessError(f"MODEL.ENCODER_WEIGHTS: {weights} does not fit {kind} alpha {alpha}: {error}") from None
+    return made
+
+
+def _last_of_each_stride(encoder: keras.Model) -> dict[int, Tensor]:
+    """The encoder's last output at stride 2, 4, …, 32: what a decoder adds to its own."""
+    height = encoder.input.shape[1]
+    found = {}
+    for layer in encoder.layers:
+        shape = layer.output.shape
+        if len(shape) == 4 and shape[1] and height % shape[1] == 0:
+            found[height // shape[1]] = layer.output
+    return found
 
 
 def _conv(x: Tensor, filters: int, size: int, name: str, activation: bool = True) -> Tensor:

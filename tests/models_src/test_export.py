@@ -15,7 +15,9 @@ from click.testing import Result
 from harness import contract as contracts
 from harness import metrics, model_file
 from harness.errors import HarnessError
-from models_src import config, data
+from models_src import config
+from models_src.datasets import manifest
+from models_src.datasets.sample import read_image
 from tests.models_src.conftest import SMOKE, segmodel, settings, write_pairs
 
 
@@ -65,8 +67,8 @@ def test_every_variant_agrees_with_keras(
 
     keras, other = (model_file.find(exported, v) for v in ("keras", variant))
     reference, network = inference.load(keras), inference.load(other)
-    for pair in data.find_pairs(folders[1]):
-        tensor = contracts.preprocess(keras.contract, data.read_image(pair.image))
+    for sample in manifest.load(folders[1]).samples:
+        tensor = contracts.preprocess(keras.contract, read_image(sample.image))
         assert network(tensor).shape == (1, 64, 64, 1)
         assert np.abs(network(tensor) - reference(tensor)).max() <= tolerance
 
@@ -204,8 +206,8 @@ def test_the_scores_are_the_means_of_the_metrics_at_the_masks_size(exported: Pat
 
     file = model_file.find(exported, "fp32")
     network, rows = inference.load(file), []
-    for pair in data.find_pairs(folders[1]):
-        image, truth = data.read_pair(pair)
+    for sample in manifest.load(folders[1]).samples:
+        image, truth = sample.read()
         output = network(contracts.preprocess(file.contract, image))
         plane = contracts.probability(file.contract, output)
         mask = contracts.frame_probability(file.contract, plane, truth.shape) > 0.5
@@ -237,7 +239,7 @@ def test_a_run_s_checkpoint_scores_like_the_model_exported_from_it(
 def test_bad_arguments_of_evaluate_are_explained(exported: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
     _refused(segmodel("evaluate", exported, "--data", folders[1], "--variant", "int4"), "int4")
     _refused(segmodel("evaluate", tmp_path / "none", "--data", folders[1]), "none")
-    _refused(segmodel("evaluate", exported, "--data", tmp_path), "no such folder")
+    _refused(segmodel("evaluate", exported, "--data", tmp_path), "not known as pictures")
     _refused(segmodel("evaluate", exported, "--data", folders[1], "--filter", "nobody*"), "nobody")
     (tmp_path / "cut.tflite").write_bytes((exported / "model.fp32.tflite").read_bytes()[:5000])
     assert segmodel("evaluate", tmp_path / "cut.tflite", "--data", folders[1]).exit_code == 4

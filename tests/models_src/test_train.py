@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +16,8 @@ import pytest
 
 from harness import contract as contracts
 from harness.errors import HarnessError
-from models_src import config
-from tests.models_src.conftest import SMOKE, settings, untraced
+from models_src import config, runs
+from tests.models_src.conftest import SMOKE, segmodel, settings, untraced
 
 
 def _rows(run: Path) -> list[dict[str, str]]:
@@ -63,7 +67,7 @@ def test_a_run_killed_in_an_epoch_and_again_while_saving_resumes_bit_for_bit(
 ) -> None:
     import keras
 
-    from models_src import train
+    from models_src import checkpoint, train
 
     class KillInSecondEpoch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -74,14 +78,14 @@ def test_a_run_killed_in_an_epoch_and_again_while_saving_resumes_bit_for_bit(
         train.start(config.load(SMOKE, settings(folders, tmp_path)), [KillInSecondEpoch()])
     (run,) = (tmp_path / "smoke").iterdir()
 
-    replace = train.os.replace
+    replace = checkpoint.os.replace
 
     def kill_before_last(source: Path, target: Path) -> None:
         if Path(target).name == "last.keras":
             raise _Killed
         replace(source, target)
 
-    monkeypatch.setattr(train.os, "replace", kill_before_last)
+    monkeypatch.setattr(checkpoint.os, "replace", kill_before_last)
     with pytest.raises(_Killed):
         train.resume(run)
     monkeypatch.undo()
@@ -103,9 +107,22 @@ def test_resuming_a_finished_run_changes_nothing(trained: Path) -> None:
 
 
 def test_starting_twice_in_one_second_makes_two_folders(tmp_path: Path) -> None:
-    from models_src import train
+    assert runs.new_folder(tmp_path) != runs.new_folder(tmp_path)
 
-    assert train.new_folder(tmp_path) != train.new_folder(tmp_path)
+
+def test_a_named_run_folder_is_made_and_continued_when_it_is_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    values = settings(folders, tmp_path, TRAIN__EPOCHS=1)
+    pairs = [text for pair in zip(values[::2], values[1::2], strict=True) for text in ("--set", *pair)]
+    asked = ["train", "--config", SMOKE, *pairs, "--run", tmp_path / "here" / "run"]
+
+    for _ in range(2):
+        result = segmodel(*asked)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.splitlines()[-1] == str(tmp_path / "here" / "run")
+        assert len(_rows(tmp_path / "here" / "run")) == 1
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("")
+    assert "holds letter.txt, but is no run" in segmodel(*asked[:-1], tmp_path / "other").stderr
 
 
 def test_a_diverging_run_stops_and_keeps_its_last_good_epoch(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -124,7 +141,7 @@ def test_a_missing_data_folder_is_an_error_and_leaves_no_run(
     from models_src import train
 
     for value in ("''", tmp_path / "nowhere"):
-        with pytest.raises(HarnessError, match="images/"):
+        with pytest.raises(HarnessError, match=r"images/|no such file or folder"):
             train.start(config.load(SMOKE, settings(folders, tmp_path / "runs", **{key: value})))
     assert not (tmp_path / "runs").exists()
 
@@ -151,3 +168,148 @@ def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path],
     cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(tmp_path / "other.keras")))
     with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*other\.keras does not fit"):
         train.compiled(cfg, steps=1)
+
+
+# --- how it is trained ----------------------------------------------------------------------------
+
+
+def test_where_a_mean_of_the_weights_is_kept_it_is_judged_and_exported_and_an_interruption_changes_nothing(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    import keras
+
+    from models_src import train
+
+    class KillInSecondEpoch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            if int(self.model.optimizer.iterations) == 6:
+                raise _Killed
+
+    cfg = config.load(SMOKE, settings(folders, tmp_path / "whole", TRAIN__EMA=0.9))
+    whole = train.start(cfg)
+    with pytest.raises(_Killed):
+        train.start(config.load(SMOKE, settings(folders, tmp_path / "cut", TRAIN__EMA=0.9)), [KillInSecondEpoch()])
+    (cut,) = (tmp_path / "cut" / "smoke").iterdir()
+    train.resume(cut)
+
+    assert all(
+        np.array_equal(a, b) for a, b in zip(_state(whole / "last.keras"), _state(cut / "last.keras"), strict=True)
+    )
+    last = keras.saving.load_model(whole / "last.keras")
+    best = keras.saving.load_model(whole / "best.keras")
+    assert not np.array_equal(last.get_layer("logits").kernel, best.get_layer("logits").kernel)
+    rows = _rows(whole)
+    assert float(rows[-1]["val_iou"]) >= 0
+
+
+def test_training_stops_when_validation_does_not_get_better(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from models_src import train
+
+    values = settings(folders, tmp_path, TRAIN__EPOCHS=9, TRAIN__PATIENCE=2, TRAIN__LEARNING_RATE=1e-12)
+    run = train.start(config.load(SMOKE, values))
+
+    rows = [float(row["val_iou"]) for row in _rows(run)]
+    assert 3 <= len(rows) < 9
+    assert max(rows[-2:]) <= max(rows[:-2])
+    before = (run / "last.keras").read_bytes()
+    assert train.resume(run) == run and (run / "last.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_the_learning_rate_warms_up_and_follows_its_schedule(schedule: str) -> None:
+    from models_src import train
+
+    cfg = config.load(SMOKE, ["TRAIN.SCHEDULE", schedule, "TRAIN.EPOCHS", "5", "TRAIN.WARMUP_EPOCHS", "1"])
+    rate = train._schedule(cfg, steps=10)
+    rates = [float(rate(step)) for step in range(50)]
+
+    peak = cfg.TRAIN.LEARNING_RATE
+    assert rates[0] < 0.2 * peak and np.all(np.diff(rates[:10]) > 0)
+    assert max(rates) == pytest.approx(peak, rel=0.02)
+    middle = {"cosine": 0.5, "linear": 0.5, "constant": 1.0}[schedule]
+    assert rates[30] == pytest.approx(middle * peak, rel=0.05)
+    assert rates[49] == pytest.approx(peak if schedule == "constant" else 0, abs=0.05 * peak)
+    again = type(rate).from_config(rate.get_config())
+    assert [float(again(step)) for step in range(50)] == rates
+
+
+def test_a_network_is_distilled_from_a_teacher(folders: tuple[Path, Path], exported: Path, tmp_path: Path) -> None:
+    from models_src import train
+
+    values = settings(folders, tmp_path, TEACHER=exported / "model.fp32.tflite", LOSS__DISTILL=1.0, TRAIN__EPOCHS=1)
+    (row,) = _rows(train.start(config.load(SMOKE, values)))
+
+    assert float(row["loss"]) > float(row["val_loss"]) * 0.5  # its own term, and the teacher's
+    missing = settings(folders, tmp_path, TEACHER=tmp_path / "none.tflite")
+    with pytest.raises(HarnessError, match=r"none\.tflite"):
+        train.start(config.load(SMOKE, missing))
+
+
+def test_mixed_precision_is_exported_as_float32(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from models_src import export, train
+
+    values = settings(folders, tmp_path, TRAIN__PRECISION="mixed_bfloat16", TRAIN__EPOCHS=1)
+    run = train.start(config.load(SMOKE, values))
+
+    trained = export.from_run(run)
+    assert {layer.dtype_policy.name for layer in trained.model.layers} == {"float32"}
+    assert all(np.isfinite(w).all() for w in trained.model.get_weights())
+
+
+@pytest.mark.parametrize("number", [pytest.param("SIGTERM", marks=pytest.mark.system), "SIGUSR1"])
+def test_a_signal_ends_a_training_with_the_status_to_requeue_and_it_can_go_on(
+    number: str, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A real process, as a batch scheduler would stop it."""
+    values = settings(folders, tmp_path, TRAIN__EPOCHS=500)
+    pairs = [text for pair in zip(values[::2], values[1::2], strict=True) for text in ("--set", *pair)]
+    command = [sys.executable, "-m", "models_src.cli", "train", "--config", str(SMOKE), *pairs]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("smoke/*/last.keras")) and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, number))
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 75, errors
+    assert output == ""
+    assert f"stopped by {number}; go on with: segmodel train --resume" in errors
+    (run,) = (tmp_path / "smoke").iterdir()
+    rows = _rows(run)
+    assert 1 <= len(rows) < 500
+    assert not list(run.glob(".*"))
+
+
+@pytest.mark.system
+def test_two_devices_train_as_one_does(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Two logical processors: TensorFlow makes them at its start, so in a process of its own."""
+    script = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from models_src import config, train
+print(train.start(config.load(sys.argv[1], sys.argv[2:])))
+"""
+    ious = {}
+    for devices in (1, 2):
+        values = settings(folders, tmp_path / str(devices), TRAIN__DEVICES=devices, TRAIN__EPOCHS=3)
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(SMOKE), *values],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        ious[devices] = float(_rows(Path(done.stdout.strip()))[-1]["val_iou"])
+
+    assert ious[1] == pytest.approx(ious[2], abs=0.003)
+
+
+def test_more_devices_than_there_are_is_an_error(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from models_src import train
+
+    with pytest.raises(HarnessError, match=r"TRAIN\.DEVICES is 99, this machine has"):
+        train.start(config.load(SMOKE, settings(folders, tmp_path, TRAIN__DEVICES=99)))

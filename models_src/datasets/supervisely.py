@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Supervisely projects: ``meta.json``, and in each dataset ``img/NAME`` with ``ann/NAME.json``.
+
+The format: https://docs.supervisely.com, "Supervisely annotation format". A bitmap is a PNG, compressed by zlib, in
+base64, whose left upper corner is at ``origin``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from harness.errors import HarnessError
+from models_src.datasets.sample import Sample
+
+_MOST_BYTES = 256 << 20  # of a bitmap's PNG: more is a bomb
+_FARTHEST = 2**20  # pixels from the picture's corner
+
+
+@dataclass(frozen=True)
+class SuperviselyMask:
+    """People of one picture, as its annotation file has them."""
+
+    file: Path
+    classes: tuple[str, ...]
+
+    def read(self, height: int, width: int) -> np.ndarray:
+        """See :meth:`models_src.datasets.sample.Mask.read`."""
+        mask = np.zeros((height, width), np.uint8)
+        try:
+            table = json.loads(self.file.read_bytes())
+            size = table["size"]["height"], table["size"]["width"]
+            if size != (height, width):
+                raise ValueError(f"is of a picture of {size[1]}×{size[0]}, which has {width}×{height}")
+            for thing in table["objects"]:
+                if thing["classTitle"] in self.classes:
+                    np.maximum(mask, _drawn(thing, height, width), out=mask)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, zlib.error) as error:
+            raise HarnessError(f"{self.file}: {_told(error)}") from None
+        return mask
+
+
+def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[Sample]:
+    """The pictures of a project, of all its datasets.
+
+    Args:
+        folder: with ``meta.json``.
+        faults: takes a line for each picture without an annotation and the reverse.
+        classes: titles of the classes that are people; all with ``person`` or ``human`` in them if none is given.
+
+    Raises:
+        HarnessError: there is no project, or it has no such class.
+    """
+    meta = folder / "meta.json"
+    try:
+        titles = [str(c["title"]) for c in json.loads(meta.read_bytes())["classes"]]
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise HarnessError(f"{meta}: not readable as a Supervisely project: {_told(error)}") from None
+    if classes:
+        people = tuple(title for title in titles if title in classes)
+    else:
+        people = tuple(title for title in titles if "person" in title.lower() or "human" in title.lower())
+    if not people:
+        wanted = " or ".join(classes) or "with person or human in it"
+        raise HarnessError(f"{meta}: has no class {wanted}; its classes: {', '.join(titles)}")
+    samples = []
+    for pictures in sorted(folder.glob("*/img")):
+        annotations = pictures.parent / "ann"
+        named = {path.name: path for path in sorted(pictures.iterdir())}
+        told = {path.name.removesuffix(".json"): path for path in annotations.glob("*.json")}
+        faults += [f"{named[name]}: has no annotation in ann/" for name in named.keys() - told.keys()]
+        faults += [f"{told[name]}: has no image in img/" for name in told.keys() - named.keys()]
+        for name in sorted(named.keys() & told.keys()):
+            stem = f"{pictures.parent.name}_{Path(name).stem}"
+            samples.append(Sample(stem, named[name], SuperviselyMask(told[name], people), stem))
+    return samples
+
+
+def _drawn(thing: dict[str, Any], height: int, width: int) -> np.ndarray:
+    kind = thing["geometryType"]
+    mask = np.zeros((height, width), np.uint8)
+    if kind == "polygon":
+        # Corners are pixels, and the outline belongs to the figure, as OpenCV draws it.
+        outline, *holes = [_pixels(ring) for ring in (thing["points"]["exterior"], *thing["points"]["interior"])]
+        cv2.fillPoly(mask, [outline], 255)
+        for hole in holes:
+            cv2.fillPoly(mask, [hole], 0)
+    elif kind == "rectangle":
+        (left, top), (right, bottom) = _pixels(thing["points"]["exterior"])
+        cv2.rectangle(mask, (int(left), int(top)), (int(right), int(bottom)), 255, -1)
+    elif kind == "bitmap":
+        _paste(thing["bitmap"], mask)
+    else:
+        raise ValueError(f"a person is drawn as {kind}; read are polygon, rectangle and bitmap")
+    return mask
+
+
+def _pixels(points: Any) -> np.ndarray:
+    found = np.asarray(points, np.float64)
+    if found.ndim != 2 or found.shape[1] != 2 or not np.isfinite(found).all() or np.abs(found).max() > _FARTHEST:
+        raise ValueError("points are pairs of numbers")
+    return found.round().astype(np.int32)
+
+
+def _paste(bitmap: dict[str, Any], mask: np.ndarray) -> None:
+    unpack = zlib.decompressobj()
+    png = unpack.decompress(base64.b64decode(bitmap["data"], validate=True), _MOST_BYTES)
+    if not unpack.eof:
+        raise ValueError("a bitmap is cut off")
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
+    if picture is None:
+        raise ValueError("a bitmap is no PNG")
+    channels = np.atleast_3d(picture)
+    inside = (channels[..., 3:] if channels.shape[2] == 4 else channels).any(axis=2)
+    (height, width), (x, y) = inside.shape, (int(v) for v in bitmap["origin"])
+    if x < 0 or y < 0 or x + width > mask.shape[1] or y + height > mask.shape[0]:
+        raise ValueError(f"a bitmap of {width}×{height} at ({x}, {y}) leaves the picture")
+    mask[y : y + height, x : x + width] = inside * np.uint8(255)
+
+
+def _told(error: Exception) -> str:
+    return f"lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__

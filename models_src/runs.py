@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run folders: making one, and what a run has recorded of its epochs. Knows no TensorFlow."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+_CSV_FIELDS = ("epoch", "loss", "iou", "val_loss", "val_iou", "learning_rate", "seconds")
+
+
+def new_folder(parent: Path) -> Path:
+    """A folder named after the time; if two runs start in the same second, the later one waits for its own.
+
+    Raises:
+        HarnessError: it cannot be made.
+    """
+    while True:
+        run = parent / datetime.now().strftime("%Y%m%d-%H%M%S")
+        try:
+            run.mkdir(parents=True)
+            return run
+        except FileExistsError:
+            time.sleep(0.1)
+        except OSError as error:
+            raise HarnessError(f"{run}: cannot create the run folder: {error}; set OUTPUT to another") from None
+
+
+def make(run: Path) -> None:
+    """Make a run folder of this name.
+
+    Raises:
+        HarnessError: it cannot be made, or holds something that is no run.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        others = sorted(path.name for path in run.iterdir() if path.name != "contract.toml")  # written first
+    except OSError as error:
+        raise HarnessError(f"{run}: cannot create the run folder: {error}") from None
+    if others:
+        raise HarnessError(f"{run}: holds {others[0]}, but is no run; choose another folder")
+
+
+def latest(experiment: Path) -> Path | None:
+    """The run of an experiment that began last; None before the first."""
+    runs = [path for path in experiment.glob("*") if is_run(path)] if experiment.is_dir() else []
+    return max(runs, key=lambda path: path.name, default=None)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run's."""
+    return (path / "config.yaml").is_file()
+
+
+def epochs(run: Path) -> list[dict[str, Any]]:
+    """The rows of a run's ``metrics.csv``, one for each finished epoch; none where it has not begun."""
+    path = run / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_epochs(run: Path, rows: list[dict[str, Any]]) -> None:
+    """Replace a run's ``metrics.csv``."""
+    temporary = run / ".metrics.csv.partial"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, _CSV_FIELDS)
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, run / "metrics.csv")
+
+
+def row(epoch: int, logs: dict[str, float], learning_rate: float, seconds: float) -> dict[str, Any]:
+    """A row of ``metrics.csv``.
+
+    Args:
+        epoch: counted from 1.
+        logs: what Keras tells of it.
+    """
+    told = {key: float(value) for key, value in logs.items() if key in _CSV_FIELDS}
+    return {"epoch": epoch, "seconds": round(seconds, 1), **told, "learning_rate": learning_rate}
