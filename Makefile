@@ -40,6 +40,8 @@ test-system: $(READY) test-core test-rtcpp ## run the tests that need a browser,
 	@command -v Xvfb > /dev/null && command -v xdotool > /dev/null && command -v import > /dev/null || \
 	  { $(ASROOT) xvfb xdotool imagemagick > /dev/null; } || \
 	  echo "xvfb, xdotool or imagemagick is missing: the window tests will be skipped" >&2
+	@command -v slurmctld > /dev/null && command -v munged > /dev/null || { $(ASROOT) slurm-wlm munge > /dev/null; } || \
+	  echo "slurm-wlm or munge is missing: the tests of slurm/ will be skipped" >&2
 	$(BIN)/pytest -m system $(ARGS)
 
 rtcpp: $(READY) ## build the live application rt_apps/rtcpp, into core/build/rtcpp
