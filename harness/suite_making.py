@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ def create(
     suite_id: str | None = None,
     tags: Sequence[str] = (),
     provenance: str = "",
+    match: str = "*",
 ) -> Suite:
     """Make a suite from a user's pictures; see :func:`write`.
 
@@ -156,6 +158,7 @@ def create(
             of the range).
         suite_id: the name of ``out`` by default.
         tags, provenance: noted with every case.
+        match: only pictures whose name, without the suffix, matches this glob.
 
     Raises:
         SuiteError: lists everything that is unreadable, unpaired or of differing size.
@@ -163,7 +166,7 @@ def create(
     folder, out = Path(folder), Path(out)
     if not folder.is_dir():
         raise SuiteError(f"{folder}: no such folder")
-    pairs, problems = _pairs(folder)
+    pairs, problems = _pairs(folder, match)
     entries = _read_pairs(pairs, problems, folder, tuple(tags), provenance)
     return write(out, suite_id or _slug(out.resolve().name), entries)
 
@@ -172,26 +175,26 @@ def _slug(stem: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:100] or "unnamed"
 
 
-def _pairs(folder: Path) -> tuple[list[tuple[Path, Path | None]], list[str]]:
+def _pairs(folder: Path, match: str) -> tuple[list[tuple[Path, Path | None]], list[str]]:
     """Images with their masks, by stem, and what is wrong with them."""
     images_folder = folder / "images" if (folder / "images").is_dir() else folder
-    images, problems = _by_stem(images_folder)
+    images, problems = _by_stem(images_folder, match)
     if not images:
-        raise SuiteError(f"{images_folder}: no pictures there")
+        raise SuiteError(f"{images_folder}: no pictures {'there' if match == '*' else f'match {match!r}'}")
     if not (folder / "masks").is_dir():
         return [(image, None) for image in images.values()], problems
-    masks, more = _by_stem(folder / "masks")
+    masks, more = _by_stem(folder / "masks", match)
     problems += more
     problems += [f"{path}: no mask of this name in masks/" for stem, path in images.items() if stem not in masks]
     problems += [f"{path}: no image of this name" for stem, path in masks.items() if stem not in images]
     return [(path, masks[stem]) for stem, path in images.items() if stem in masks], problems
 
 
-def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def _by_stem(folder: Path, match: str) -> tuple[dict[str, Path], list[str]]:
     found: dict[str, Path] = {}
     problems = []
     for path in sorted(folder.iterdir()):
-        if path.is_dir() or path.name.startswith("."):
+        if path.is_dir() or path.name.startswith(".") or not fnmatchcase(path.stem, match):
             continue
         other = found.setdefault(path.stem, path)
         if other is not path:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "compare": ("harness.cli.compare", "Compare runtimes or recorded bundles with a reference."),
     "bench": ("harness.cli.bench", "Time runtimes beside each other: latency, FPS and memory only."),
     "baseline": ("harness.cli.baseline", "Record runs under a name, and hold later runs against them."),
+    "leaderboard": ("harness.cli.leaderboard", "Rank models: what they cost, how good and how fast they are."),
     "history": ("harness.cli.history", "Make a page of many runs over time."),
     "report": ("harness.cli.report", "Rebuild a report from bundles alone."),
     "runtimes": ("harness.cli.runtimes", "List what can be run here, and what to install."),

@@ -28,18 +28,7 @@ _MOST_ROWS = 300
 
 def chunks(comparison: Comparison, found: Index, evidence: Evidence) -> Iterator[str]:
     """The page's text, piece by piece."""
-    pages = engine()
-    pages.filters.update(
-        error=figures.error,
-        iou=figures.iou,
-        ms=figures.milliseconds,
-        mb=figures.megabytes,
-        rate=figures.rate,
-        share=figures.share,
-        change=figures.change,
-        metric=lambda value, name: figures.metric(name, value),
-    )
-    return pages.get_template("index.html.j2").generate(_context(comparison, found, evidence))
+    return engine().get_template("index.html.j2").generate(_context(comparison, found, evidence))
 
 
 def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[str, Any]:
