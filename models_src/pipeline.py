@@ -71,17 +71,29 @@ def training_set(
     return _batches(steps, load, contract, batch_size, 2 if make_teacher else 1)
 
 
-def validation_set(samples: Sequence[Sample], contract: Contract, batch_size: int) -> tf.data.Dataset:
+def validation_set(
+    samples: Sequence[Sample], contract: Contract, batch_size: int, full: bool = False
+) -> tf.data.Dataset:
     """All samples in order, whole pictures through the contract's exact preprocessing, with their masks only; else as
-    :func:`training_set`."""
+    :func:`training_set`.
+
+    Args:
+        full: fill the last batch with pictures of weight 0, and give the weights as a third element: of several devices
+            none may go without a picture.
+    """
     import tensorflow as tf
 
     def load(index: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        image, mask = samples[int(index)].read()
+        image, mask = samples[min(int(index), len(samples) - 1)].read()
         mask = resize(mask, contract.input_height, contract.input_width)
         return fit_image(contract, image), [mask.astype(np.float32) / 255]
 
-    return _batches(tf.data.Dataset.range(len(samples)), load, contract, batch_size, 1).cache()
+    count = -(-len(samples) // batch_size) * batch_size if full else len(samples)
+    batches = _batches(tf.data.Dataset.range(count), load, contract, batch_size, 1)
+    if full:
+        weights = tf.data.Dataset.range(count).map(lambda k: tf.cast(k < len(samples), tf.float32)).batch(batch_size)
+        batches = tf.data.Dataset.zip((batches, weights)).map(lambda pair, weight: (*pair, weight))
+    return batches.cache()
 
 
 def steps_per_epoch(drawn: int, batch_size: int) -> int:

@@ -169,7 +169,7 @@ class _Session:
         self.make_augment()
         if self.make_teacher:
             self.make_teacher()
-        self._strategy = _strategy(cfg.TRAIN.DEVICES)
+        self._strategy = _strategy(cfg.TRAIN.DEVICES, cfg.TRAIN.BATCH_SIZE)
 
     def scope(self) -> Any:
         """The context to make a model in."""
@@ -191,7 +191,7 @@ class _Session:
                         self.train, self.contract, self.make_augment, batch, cfg.SEED, epochs, self.make_teacher
                     ),
                     steps_per_epoch=self.steps,
-                    validation_data=pipeline.validation_set(self.val, self.contract, batch),
+                    validation_data=pipeline.validation_set(self.val, self.contract, batch, self._strategy is not None),
                     initial_epoch=done,
                     epochs=cfg.TRAIN.EPOCHS,
                     callbacks=[
@@ -211,11 +211,11 @@ class _Session:
             _log.info("%s: done", run)
 
 
-def _strategy(devices: int) -> Any:
+def _strategy(devices: int, batch: int) -> Any:
     """What spreads a batch over so many devices of this machine, 0 for all; None for one.
 
     Raises:
-        HarnessError: there are fewer.
+        HarnessError: there are fewer, or the batch cannot be parted.
     """
     if devices == 1:
         return None
@@ -225,6 +225,8 @@ def _strategy(devices: int) -> Any:
     if devices > len(found):
         raise HarnessError(f"TRAIN.DEVICES is {devices}, this machine has {len(found)}: {[d.name for d in found]}")
     chosen = [device.name for device in found[: devices or None]]
+    if batch % len(chosen):
+        raise HarnessError(f"TRAIN.BATCH_SIZE is {batch}: it must be a multiple of the {len(chosen)} devices")
     return tf.distribute.MirroredStrategy(chosen) if len(chosen) > 1 else None
 
 

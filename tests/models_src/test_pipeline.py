@@ -66,3 +66,15 @@ def test_a_teacher_sees_the_augmented_picture_and_its_answer_is_a_second_mask(fo
     assert truth.shape == (4, 64, 64, 2)
     assert np.allclose(truth[..., 1], (image[..., 0] + 1) / 2, atol=1e-6)
     assert np.array_equal(truth[..., :1], _batches(folders[0], range(1))[0][1])
+
+
+def test_a_last_batch_that_is_filled_up_has_pictures_of_no_weight(folders: tuple[Path, Path]) -> None:
+    contract = config.contract(config.load(SMOKE), "logit")
+    samples = manifest.load(folders[1]).samples
+
+    batches = list(pipeline.validation_set(samples, contract, 4, full=True).as_numpy_iterator())
+
+    assert [len(image) for image, _, _ in batches] == [4, 4]
+    assert np.concatenate([weight for _, _, weight in batches]).tolist() == [1.0] * 5 + [0.0] * 3
+    plain = np.concatenate([image for image, _ in pipeline.validation_set(samples, contract, 4).as_numpy_iterator()])
+    assert np.array_equal(np.concatenate([image for image, _, _ in batches])[:5], plain)
