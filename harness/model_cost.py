@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.model_file import operator_names
+
 _BY_OUTPUT = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _BY_INPUT = ("TRANSPOSE_CONV", "Convolution2DTransposeBias")  # the latter is MediaPipe's own
 
@@ -35,16 +37,11 @@ def of(path: str | Path) -> Cost:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(Path(path).read_bytes(), 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    names = operator_names(model)
     parameters = macs = 0
     for graph in model.subgraphs:
         for operator in graph.operators or []:
-            code = model.operatorCodes[operator.opcodeIndex]
-            name = (
-                code.customCode.decode()
-                if code.customCode
-                else names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-            )
+            name = names[operator.opcodeIndex]
             shapes = [[int(n) for n in graph.tensors[t].shape] if t >= 0 else [] for t in operator.inputs]
             if name in _BY_OUTPUT or name == "FULLY_CONNECTED":
                 positions = 1

@@ -195,15 +195,23 @@ def _metadata(flatbuffer: Any, name: str) -> str | None:
     return None
 
 
-def _operators(flatbuffer: Any) -> dict[str, int]:
+def operator_names(flatbuffer: Any) -> list[str]:
+    """The name of each operator code of a model (``ModelT``), a custom one by its own; an operator tells its code's
+    place in this list."""
     from ai_edge_litert import schema_py_generated as schema
 
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if not k.startswith("_")}
-    codes = [
-        code.customCode.decode() if code.customCode else names.get(max(code.builtinCode, code.deprecatedBuiltinCode))
+    return [
+        code.customCode.decode()
+        if code.customCode
+        else str(names.get(max(code.builtinCode, code.deprecatedBuiltinCode)))
         for code in flatbuffer.operatorCodes
     ]
-    counts = Counter(str(codes[op.opcodeIndex]) for graph in flatbuffer.subgraphs for op in graph.operators or [])
+
+
+def _operators(flatbuffer: Any) -> dict[str, int]:
+    codes = operator_names(flatbuffer)
+    counts = Counter(codes[op.opcodeIndex] for graph in flatbuffer.subgraphs for op in graph.operators or [])
     return dict(sorted(counts.items()))
 
 
