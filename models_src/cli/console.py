@@ -11,6 +11,9 @@ from contextlib import contextmanager
 
 from harness.errors import HarnessError
 
+Report = Callable[[str, str, float, float], None] | None
+"""Told label, activity, done and total; None where nobody is."""
+
 
 def import_tensorflow() -> None:
     """Import TensorFlow without the lines on CPU features and absent GPUs that it writes before it can be told not to.
@@ -41,7 +44,7 @@ def show_log() -> None:
 
 
 @contextmanager
-def live_progress() -> Iterator[Callable[[str, str, float, float], None] | None]:
+def live_progress() -> Iterator[Report]:
     """A function to report progress to, where standard error is a terminal; None elsewhere, where the log will do."""
     if not sys.stderr.isatty():
         yield None

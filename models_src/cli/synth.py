@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from models_src.cli.console import live_progress
-
-Report = Callable[[str, str, float, float], None] | None
+from models_src.cli.console import Report, live_progress
 
 _AGREEMENT = 0.85  # IoU of the teachers' masks from which on a picture without a mask is used
 
