@@ -148,7 +148,7 @@ def _place(cutout: Cutout, height: int, width: int, share: float, middle: float,
     elif cropped or below:
         top = max(height - round(seen * scale), round(rng.uniform(0, 0.15) * height))
     else:
-        top = height - high - round(rng.uniform(0, 0.12) * height)  # feet on the ground
+        top = max(0, height - high - round(rng.uniform(0, 0.12) * height))  # feet on the ground
     flip = rng.random() < 0.5
     if flip:
         left, right = right, left
