@@ -55,17 +55,19 @@ def training_set(
 
     samples = dataset.samples
     per_epoch = steps_per_epoch(dataset.drawn, batch_size) * batch_size
-    thread = threading.local()
+    # By number, not in a threading.local: what a thread of TensorFlow's keeps there is gone after every call.
+    tools: dict[int, tuple[Augment, Teacher | None]] = {}
     order = lru_cache(maxsize=4)(lambda epoch: dataset.epoch(seed, epoch))
 
     def load(step: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         epoch, position = divmod(int(step), per_epoch)
-        if not hasattr(thread, "augment"):
-            thread.augment = make_augment()
-            thread.teacher = make_teacher() if make_teacher else None
-        image, mask = thread.augment(*samples[int(order(epoch)[position])].read(), (seed, epoch, position))
+        thread = threading.get_ident()
+        if thread not in tools:
+            tools[thread] = make_augment(), make_teacher() if make_teacher else None
+        augment, teacher = tools[thread]
+        image, mask = augment(*samples[int(order(epoch)[position])].read(), (seed, epoch, position))
         truth = [mask.astype(np.float32) / 255]
-        return image, truth + ([thread.teacher(image)] if thread.teacher else [])
+        return image, truth + ([teacher(image)] if teacher else [])
 
     steps = tf.data.Dataset.range(epochs.start * per_epoch, epochs.stop * per_epoch)
     return _batches(steps, load, contract, batch_size, 2 if make_teacher else 1)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def test_training_batches_are_normalised_pictures_with_masks_from_zero_to_one(fo
     assert image.shape == (4, 64, 64, 3) and mask.shape == (4, 64, 64, 1)
     assert image.dtype == mask.dtype == np.float32
     assert -1 <= image.min() < -0.5 and 0.2 < image.max() <= 1 and mask.min() == 0 and mask.max() == 1
+
+
+def test_what_a_picture_is_prepared_with_is_made_once_in_each_thread(folders: tuple[Path, Path]) -> None:
+    """A threading.local would be empty at every call from a thread of TensorFlow's, and a teacher loaded anew."""
+    made = []
+
+    def make() -> augment.Augment:
+        made.append(threading.get_ident())
+        return augment.make([], 0.0, (64, 64))
+
+    contract = config.contract(config.load(SMOKE), "logit")
+    batches = pipeline.training_set(manifest.load(folders[0]), contract, make, 4, 3, range(4))
+
+    assert len(list(batches)) == 16
+    assert len(made) == len(set(made)), "64 pictures, and no thread made its own twice"
 
 
 def test_validation_is_the_contracts_preprocessing_of_the_whole_picture(folders: tuple[Path, Path]) -> None:
