@@ -88,4 +88,6 @@ def find_head(alpha: np.ndarray) -> Head | None:
     if neck - top < 0.9 * width or neck - top > 2.2 * width or smooth[neck] > 0.85 * width:
         return None
     columns = np.flatnonzero(inside[widest])
+    if not columns.size:  # specks above the hair: the outline begins with a gap
+        return None
     return Head(float(columns.mean()), float(top), width, float(neck - top))

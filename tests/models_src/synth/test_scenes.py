@@ -80,6 +80,12 @@ def test_an_outline_without_a_neck_has_no_head() -> None:
     assert people.find_head(np.zeros((80, 80), np.float32)) is None
 
 
+def test_a_speck_above_the_hair_is_no_head() -> None:
+    alpha = np.zeros((80, 80), np.float32)
+    alpha[0, 40] = alpha[40:, 20:60] = 1
+    assert people.find_head(alpha) is None
+
+
 # --- scenes --------------------------------------------------------------------------------------
 
 
