@@ -39,7 +39,7 @@ def read(path: Path, faults: list[str], name: str | None = None, **options: Any)
     """
     if not path.exists():
         raise HarnessError(f"{path}: no such file or folder")
-    name = name or told_by(path)
+    name = name or told_by(path, str(options.get("masks", "masks")))
     if name not in FORMATS:
         raise HarnessError(f"{path}: unknown format {name!r}; there are {', '.join(FORMATS)}")
     reader = FORMATS[name]
@@ -51,8 +51,12 @@ def read(path: Path, faults: list[str], name: str | None = None, **options: Any)
     return reader(path, faults, **options)
 
 
-def told_by(path: Path) -> str:
+def told_by(path: Path, masks: str = "masks") -> str:
     """The format that the files of a set speak for; never ``nobody``, since a set whose masks are missing looks so.
+
+    Args:
+        path: the set.
+        masks: the folder that pairs have their masks in.
 
     Raises:
         HarnessError: none.
@@ -61,7 +65,7 @@ def told_by(path: Path) -> str:
         return "coco"
     if (path / "meta.json").is_file():
         return "supervisely"
-    if (path / "images").is_dir() and (path / "masks").is_dir():
+    if (path / "images").is_dir() and (path / masks).is_dir():
         return "pairs"
     if any(path.glob("annotations*")) and any(path.glob("images*")):
         return "labels"
