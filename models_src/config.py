@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from yacs.config import CfgNode
@@ -109,7 +110,10 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNo
     cfg = defaults()
     if path is not None:
         try:
-            cfg.merge_from_file(str(path))
+            with open(path, encoding="utf-8") as file:
+                read = CfgNode.load_cfg(file)
+            _widen(read, cfg)
+            cfg.merge_from_other_cfg(read)
         except (OSError, UnicodeDecodeError) as error:
             raise HarnessError(f"{path}: cannot read the configuration: {error}") from None
         except yaml.YAMLError as error:
@@ -117,7 +121,9 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNo
         except (KeyError, ValueError, AttributeError, AssertionError, TypeError) as error:
             raise HarnessError(f"{path}: {_sentence(error)}. Known keys: {', '.join(_keys(cfg))}") from None
     try:
-        cfg.merge_from_list(list(overrides))
+        cfg.merge_from_list(
+            [text for pair in zip(overrides[::2], overrides[1::2], strict=True) for text in _pair(*pair, cfg)]
+        )
     except (KeyError, ValueError, AssertionError) as error:
         raise HarnessError(f"--set: {_sentence(error)}. Known keys: {', '.join(_keys(cfg))}") from None
     _check(cfg, str(path) if path else "configuration")
@@ -142,6 +148,23 @@ def contract(cfg: CfgNode, output: str) -> Contract:
         foreground=0,
         threshold=0.5,
     )
+
+
+def _widen(node: CfgNode, default: CfgNode) -> None:
+    """Make whole numbers of a file floating where the default is: yacs would refuse ``2`` for ``2.0``."""
+    for key, value in node.items():
+        if isinstance(value, CfgNode) and isinstance(default.get(key), CfgNode):
+            _widen(value, default[key])
+        elif type(value) is int and type(default.get(key)) is float:
+            node[key] = float(value)
+
+
+def _pair(key: str, value: str, cfg: CfgNode) -> tuple[str, str]:
+    """An override, with the same done to it."""
+    default: Any = cfg
+    for name in key.split("."):
+        default = default.get(name) if isinstance(default, CfgNode) else None
+    return key, f"{value}.0" if type(default) is float and value.strip("+-").isdigit() else value
 
 
 def _sentence(error: Exception) -> str:

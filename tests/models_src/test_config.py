@@ -23,6 +23,12 @@ def test_overrides_win_over_the_file_and_the_file_over_the_defaults() -> None:
     assert (cfg.TRAIN.EPOCHS, cfg.TRAIN.BATCH_SIZE, cfg.SEED) == (7, 4, config.defaults().SEED)
 
 
+def test_a_whole_number_will_do_where_the_default_is_a_fraction(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("LOSS:\n  BOUNDARY: 3\n", encoding="utf-8")
+    cfg = config.load(tmp_path / "config.yaml", ["LOSS.DICE", "2"])
+    assert (cfg.LOSS.BOUNDARY, cfg.LOSS.DICE) == (3.0, 2.0)
+
+
 def test_a_dumped_configuration_reads_back_equal(tmp_path: Path) -> None:
     cfg = config.load(SMOKE, ["MODEL.DECODER", "classic"])
     (tmp_path / "config.yaml").write_text(cfg.dump(), encoding="utf-8")
