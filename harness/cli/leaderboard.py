@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -49,11 +50,16 @@ def leaderboard(
 
     named, entries = board.find(models, [name for name in (variants or "").split(",") if name])
     folder = shared.output_folder(out, "leaderboard")
-    sets = [_as_suite(name, folder) for name in data]
-    if len(set(sets)) < len(sets):
-        raise HarnessError("a set is named twice: --data takes different ones")
-    with progress() as report:
-        runs = board.run(board.requests(named, sets, profile, threads), folder / "runs", report)
+    try:
+        sets = [_as_suite(name, folder) for name in data]
+        if len(set(sets)) < len(sets):
+            raise HarnessError("a set is named twice: --data takes different ones")
+        with progress() as report:
+            runs = board.run(board.requests(named, sets, profile, threads), folder / "runs", report)
+    except HarnessError:
+        with suppress(OSError):
+            folder.rmdir()  # nothing came of it; what is not empty stays
+        raise
     ranked = board.rank(entries, sets, runs)
     command = shlex.join(["harness", *sys.argv[1:]])
     page.write(ranked, folder, command, runs[0][0].facts)

@@ -127,5 +127,6 @@ def test_what_cannot_be_ranked_is_told(tmp_path: Path) -> None:
     bare.write_bytes(b"no model")
     with pytest.raises(HarnessError):
         leaderboard.find([str(bare)])
-    done = run("leaderboard", MODEL, "--data", tmp_path / "nowhere")
+    done = run("leaderboard", MODEL, "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert done.returncode == 2 and "nowhere" in done.stderr
+    assert not (tmp_path / "out").exists(), "a folder that nothing came of"
