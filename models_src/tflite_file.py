@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def convert(model: keras.Model, contract: Contract, calibration: Sequence[np.nda
 
     size = (1, contract.input_height, contract.input_width, 3)
     with tempfile.TemporaryDirectory() as folder:
-        _save_with_fixed_batch(model, size, folder)
+        _save_with_fixed_batch(_with_depth_to_space(model), size, folder)
         for variant in VARIANTS:
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             _choose(converter, variant, calibration)
@@ -60,6 +60,58 @@ def _save_with_fixed_batch(model: keras.Model, size: tuple[int, ...], folder: st
         input_signature=[tf.TensorSpec(size, tf.float32, name="input")],
     )
     tf.saved_model.save(module, folder, signatures={"serving_default": module.serve})
+
+
+def _with_depth_to_space(model: keras.Model) -> keras.Model:
+    """The same network, its transposed convolutions to one channel whose applications do not overlap expressed as a
+    1×1 convolution and a rearrangement.
+
+    XNNPACK computes such a transposed convolution for a whole register of channels: of the portrait network it took
+    12 % of the time, in ``int8`` 20 %; as expressed here less than 1 %.
+    """
+    import keras
+
+    def applies(layer: keras.Layer) -> bool:
+        return (
+            isinstance(layer, keras.layers.Conv2DTranspose)
+            and layer.filters == 1
+            and layer.kernel_size == layer.strides
+            and layer.strides[0] == layer.strides[1]
+            and layer.data_format == "channels_last"
+        )
+
+    class DepthToSpace(keras.layers.Layer):
+        """A transposed convolution that does not overlap, as what it is."""
+
+        def __init__(self, layer: keras.layers.Conv2DTranspose) -> None:
+            super().__init__(name=layer.name)
+            self.block = layer.strides[0]
+            self.convolution = keras.layers.Conv2D(self.block**2, 1, use_bias=layer.use_bias)
+            self.activation = layer.activation
+
+        def call(self, x: Any) -> Any:
+            import tensorflow as tf
+
+            return self.activation(tf.nn.depth_to_space(self.convolution(x), self.block))
+
+        def take(self, layer: keras.layers.Conv2DTranspose) -> None:
+            """Take a layer's weights: its kernel ``(k, k, 1, c)`` is one of ``(1, 1, c, k·k)``."""
+            kernel, *bias = layer.get_weights()
+            kernel = kernel.reshape(self.block**2, -1).T[None, None]
+            self.convolution.set_weights([kernel, *(np.repeat(b, self.block**2) for b in bias)])
+
+    def clone(layer: keras.Layer) -> keras.Layer:
+        return DepthToSpace(layer) if applies(layer) else layer.__class__.from_config(layer.get_config())
+
+    if not any(applies(layer) for layer in model.layers):
+        return model
+    try:
+        same = keras.models.clone_model(model, clone_function=clone)
+    except ValueError:  # of a subclassed model the layers do not tell how they are connected
+        return model
+    for source, target in zip(model.layers, same.layers, strict=True):
+        target.take(source) if isinstance(target, DepthToSpace) else target.set_weights(source.get_weights())
+    return same
 
 
 def _choose(converter: tf.lite.TFLiteConverter, variant: str, calibration: Sequence[np.ndarray]) -> None:
