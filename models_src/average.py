@@ -28,7 +28,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
     import keras
     import numpy as np
 
-    from models_src import config, inference, quantisation_aware
+    from models_src import config, inference, training_layers
 
     out, folders = Path(out), [Path(run) for run in runs]
     if len(folders) < 2:
@@ -40,7 +40,7 @@ def average(runs: Sequence[str | Path], out: str | Path) -> Path:
         if not (folder / "best.keras").is_file() or not (folder / "config.yaml").is_file():
             raise HarnessError(f"{folder}: no best.keras and config.yaml; expected a run folder with a finished epoch")
         contract = config.contract(config.load(folder / "config.yaml"), "logit")
-        networks.append(quantisation_aware.strip(inference.load_keras(folder / "best.keras", contract)))
+        networks.append(training_layers.strip(inference.load_keras(folder / "best.keras", contract)))
     weights = [network.get_weights() for network in networks]
     shapes = [[w.shape for w in each] for each in weights]
     for folder, each in zip(folders, shapes, strict=True):

@@ -75,13 +75,13 @@ def from_run(run: str | Path) -> Trained:
     """
     import keras
 
-    from models_src import quantisation_aware
+    from models_src import training_layers
 
     run = Path(run)
     if not (run / "best.keras").is_file() or not (run / "config.yaml").is_file():
         raise HarnessError(f"{run}: no best.keras and config.yaml; expected a run folder with a finished epoch")
     cfg = config.load(run / "config.yaml")
-    logits = quantisation_aware.strip(inference.load_keras(run / "best.keras", config.contract(cfg, "logit")))
+    logits = training_layers.strip(inference.load_keras(run / "best.keras", config.contract(cfg, "logit")))
     if cfg.TRAIN.PRECISION != "float32":  # of mixed precision the weights are kept, the arithmetic is float32
         cfg.defrost()
         cfg.MODEL.ENCODER_WEIGHTS = "none"

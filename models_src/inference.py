@@ -35,6 +35,7 @@ def load(file: ModelFile) -> Network:
 
 def load_keras(path: str | Path, contract: Contract) -> keras.Model:
     """The Keras model in a ``.keras`` or legacy ``.h5`` file, without its optimizer; errors as :func:`load`."""
+    from models_src import training_layers  # noqa: F401  which registers the layers that a run's network is saved with
     from rt_apps.rtpy.engine import KerasEngine, ModelLoadError
 
     if not Path(path).is_file():

@@ -28,10 +28,10 @@ from models_src import (
     networks,
     notify,
     pipeline,
-    quantisation_aware,
     runs,
     schedules,
     teachers,
+    training_layers,
 )
 from models_src.checkpoint import Board, Checkpoint, Interruption, Progress
 from models_src.datasets import manifest
@@ -115,8 +115,7 @@ def compiled(cfg: CfgNode, steps: int) -> keras.Model:
         keras.config.set_dtype_policy(before)
     if cfg.TRAIN.INITIAL_WEIGHTS:
         _take_weights(model, cfg.TRAIN.INITIAL_WEIGHTS)
-    if cfg.TRAIN.QUANTISATION_AWARE:
-        model = quantisation_aware.prepare(model)
+    model = training_layers.prepare(model, cfg.TRAIN.QUANTISATION_AWARE)
     average = {"use_ema": True, "ema_momentum": cfg.TRAIN.EMA} if cfg.TRAIN.EMA else {}
     model.compile(
         optimizer=keras.optimizers.AdamW(_schedule(cfg, steps), weight_decay=cfg.TRAIN.WEIGHT_DECAY, **average),
