@@ -50,6 +50,8 @@ def test_soft_masks_stay_soft(tmp_path: Path) -> None:
     soft = np.arange(made.HEIGHT * made.WIDTH, dtype=np.uint8).reshape(made.HEIGHT, made.WIDTH)
     made.write(tmp_path / "soft" / "p1.png", soft)
 
+    (tmp_path / "masks").rename(tmp_path / "other")  # it is a set of pairs without a folder of the usual name too
+
     (sample,) = manifest.load(tmp_path, masks="soft").samples
 
     assert np.array_equal(sample.read()[1], soft)
