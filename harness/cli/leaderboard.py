@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -57,8 +58,10 @@ def leaderboard(
         with progress() as report:
             runs = board.run(board.requests(named, sets, profile, threads), folder / "runs", report)
     except HarnessError:
-        with suppress(OSError):
-            folder.rmdir()  # nothing came of it; what is not empty stays
+        if not (folder / "runs").exists():  # nothing was run, and the folder can be named again
+            shutil.rmtree(folder / "suites", ignore_errors=True)
+            with suppress(OSError):
+                folder.rmdir()
         raise
     ranked = board.rank(entries, sets, runs)
     command = shlex.join(["harness", *sys.argv[1:]])

@@ -118,7 +118,7 @@ def test_the_front_is_what_nothing_beats_in_both() -> None:
     assert "n/a" in table.splitlines()[4]
 
 
-def test_what_cannot_be_ranked_is_told(tmp_path: Path) -> None:
+def test_what_cannot_be_ranked_is_told(data: Path, tmp_path: Path) -> None:
     with pytest.raises(HarnessError, match="two models are called portrait/fp32"):
         leaderboard.find([str(MODEL), str(MODEL)], ["fp32"])
     with pytest.raises(HarnessError, match="int4"):
@@ -127,6 +127,6 @@ def test_what_cannot_be_ranked_is_told(tmp_path: Path) -> None:
     bare.write_bytes(b"no model")
     with pytest.raises(HarnessError):
         leaderboard.find([str(bare)])
-    done = run("leaderboard", MODEL, "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
+    done = run("leaderboard", MODEL, "--data", data, "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert done.returncode == 2 and "nowhere" in done.stderr
     assert not (tmp_path / "out").exists(), "a folder that nothing came of"
