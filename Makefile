@@ -14,7 +14,7 @@ CORE   := $(shell find core \( -name build -o -name tests \) -prune -o -type f \
 CXX_SOURCES = $(shell find core rt_apps -name build -prune -o \( -name '*.cc' -o -name '*.h' \) -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compare test test-core test-rtcpp test-system benchmark bench-core rtcpp lint format lock clean
+.PHONY: help setup compare test test-core test-rtcpp test-swift test-system benchmark bench-core rtcpp lint format lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,12 @@ test-core: $(READY) ## run the core's C++ tests: as released, and under the addr
 	  echo "== $$preset"; (cd core && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset $$preset > /dev/null && \
 	    cmake --build --preset $$preset && VIRTUAL_ENV="$(CURDIR)/$(VENV)" ctest --preset $$preset) || exit 1; done
 
-test-system: $(READY) test-core test-rtcpp ## run the tests that need a browser, a window, other environments or idle processors
+test-swift: $(READY) ## run the tests of the Swift package: as released, and under the address and thread sanitizers
+	@command -v swift > /dev/null || echo "SKIP: no Swift toolchain here; the tests in ios/ were not run"
+	@! command -v swift > /dev/null || for options in "-c release -Xswiftc -enable-testing" "--sanitize=address --disable-xctest" "--sanitize=thread --disable-xctest"; do \
+	  echo "== swift test $$options"; VIRTUAL_ENV="$(CURDIR)/$(VENV)" swift test --quiet $$options || exit 1; done
+
+test-system: $(READY) test-core test-rtcpp test-swift ## run the tests that need a browser, a window, other environments or idle processors
 	@command -v chromium > /dev/null || { $(ASROOT) chromium > /dev/null; } || \
 	  echo "chromium is missing: the browser tests will be skipped" >&2
 	@command -v Xvfb > /dev/null && command -v xdotool > /dev/null && command -v import > /dev/null || \
@@ -68,9 +73,11 @@ lint: $(READY) ## check format, style, types and dependencies
 	$(BIN)/ruff check .
 	$(BIN)/mypy harness models_src rt_apps
 	$(BIN)/deptry .
+	@! command -v swift > /dev/null || { echo swift format lint; swift format lint --strict --recursive Package.swift ios; }
 
 format: $(READY) ## format the sources
 	@$(BIN)/clang-format --style=file:core/.clang-format -i $(CXX_SOURCES)
+	@! command -v swift > /dev/null || swift format --in-place --recursive Package.swift ios
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
 
@@ -79,7 +86,7 @@ lock: $(UV) ## pin the dependencies anew, with hashes
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) build core/build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) build core/build .build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):

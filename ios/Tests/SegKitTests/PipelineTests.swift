@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@testable import SegKit
+
+/// Collects what a sink is called with, from any thread.
+private final class Collected: @unchecked Sendable {
+  private let lock = NSLock()
+  private var images: [(sequence: UInt64, maskSequence: UInt64, image: Image)] = []
+
+  func add(_ frame: Pipeline.Presented) throws {
+    let image = try frame.image()
+    lock.withLock { images.append((frame.sequence, frame.maskSequence, image)) }
+  }
+
+  var all: [(sequence: UInt64, maskSequence: UInt64, image: Image)] { lock.withLock { images } }
+}
+
+@Suite struct PipelineTests {
+  private let options = Pipeline.Options(dropOldest: false, output: .bgra)
+
+  @Test func everyFrameIsDrawnWithItsOwnMask() throws {
+    let pipeline = try Pipeline(
+      Segmenter(contentsOfFile: Shipped.model("int8")), background: .colour(red: 0, green: 255, blue: 0),
+      options: options)
+    let (frame, collected) = (try Shipped.picture(), Collected())
+    try pipeline.start { presented in (try? collected.add(presented)) != nil }
+    for _ in 0..<6 { try pipeline.push(frame) }
+    try pipeline.finish()
+
+    let all = collected.all
+    #expect(all.map(\.sequence) == all.map(\.maskSequence) && all.count == 6)
+    #expect(all.allSatisfy { $0.image.width == frame.width && $0.image.height == frame.height })
+    let counters = pipeline.counters
+    #expect(counters.captured == 6 && counters.presented == 6 && counters.droppedBeforeInference == 0)
+  }
+
+  @Test func theBackgroundMayBeChangedWhileItRuns() throws {
+    let pipeline = try Pipeline(
+      Segmenter(contentsOfFile: Shipped.model("int8")), refiner: .init(smooth: false), background: .none,
+      options: options)
+    let (frame, collected) = (try Shipped.picture(), Collected())
+    try pipeline.start { presented in (try? collected.add(presented)) != nil }
+    try pipeline.push(frame)
+    while pipeline.counters.presented < 1 { Thread.sleep(forTimeInterval: 0.001) }
+    try pipeline.set(background: .colour(red: 9, green: 9, blue: 9))
+    for _ in 0..<4 { try pipeline.push(frame) }
+    try pipeline.finish()
+
+    #expect(collected.all.first?.image == frame)
+    #expect(collected.all.last?.image != frame)
+  }
+
+  @Test func aSinkMayEndIt() throws {
+    let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
+    let frame = try Shipped.picture()
+    try pipeline.start { _ in false }
+    #expect { for _ in 0..<100 { try pipeline.push(frame) } } throws: { ($0 as? SegKitError)?.code == .cancelled }
+    try pipeline.finish()  // nobody is told twice
+  }
+
+  @Test func itMayBeStartedAgain() throws {
+    let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
+    let collected = Collected()
+    for _ in 0..<2 {
+      try pipeline.start { presented in (try? collected.add(presented)) != nil }
+      try pipeline.push(Shipped.picture())
+      try pipeline.finish()
+    }
+    #expect(collected.all.count == 2)
+  }
+
+  @Test func framesMayComeFromSeveralThreads() async throws {
+    let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
+    let (frame, collected) = (try Shipped.picture(), Collected())
+    try pipeline.start { presented in (try? collected.add(presented)) != nil }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 { group.addTask { for _ in 0..<5 { try pipeline.push(frame) } } }
+      try await group.waitForAll()
+    }
+    try pipeline.finish()
+
+    #expect(collected.all.count == 20)
+  }
+
+  @Test func itStopsWhenItIsGone() throws {
+    let collected = Collected()
+    do {
+      let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
+      try pipeline.start { presented in (try? collected.add(presented)) != nil }
+      try pipeline.push(Shipped.picture())
+    }
+    let count = collected.all.count
+    Thread.sleep(forTimeInterval: 0.05)
+    #expect(collected.all.count == count)
+  }
+
+  @Test func aWrongOptionIsRefusedAndTheSegmenterIsGoneAllTheSame() throws {
+    #expect {
+      _ = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: .init(queueCapacity: 0))
+    } throws: { ($0 as? SegKitError)?.code == .invalidArgument }
+  }
+}

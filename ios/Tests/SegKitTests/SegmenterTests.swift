@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@testable import SegKit
+
+@Suite struct SegmenterTests {
+  @Test(arguments: ["fp32", "fp16", "dyn8", "int8"])
+  func everyVariantIsLoadedAndTellsWhatItIs(variant: String) throws {
+    let segmenter = try Segmenter(contentsOfFile: Shipped.model(variant))
+    let info = segmenter.info
+
+    #expect(info.contract.contains("input_height = \(info.inputHeight)"))
+    #expect(info.outputChannels == 1 && info.operators > 0 && info.threads == 1)
+    #expect(info.accelerator == .cpu && !info.fellBack)
+    #expect(!info.liteRTVersion.isEmpty)
+  }
+
+  @Test func aModelInMemoryDrawsTheMaskOfItsFile() throws {
+    let frame = try Shipped.picture()
+    let data = try [UInt8](Data(contentsOf: URL(fileURLWithPath: Shipped.model("int8"))))
+
+    var fromFile = try Segmenter(contentsOfFile: Shipped.model("int8"))
+    var fromMemory = try Segmenter(model: data)
+    var first = Mask()
+    var second = Mask()
+    try fromFile.segment(frame, into: &first)
+    try fromMemory.segment(frame, into: &second)
+
+    let (expected, found) = (first.probability, second.probability)
+    #expect(expected == found && expected.count == first.width * first.height)
+  }
+
+  @Test func alphaIsTheProbabilityIn255Steps() throws {
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+    var mask = Mask()
+    try segmenter.segment(Shipped.picture(), into: &mask)
+
+    let (probability, alpha, times) = (mask.probability, mask.alpha, mask.times)
+    #expect(probability.allSatisfy { (0...1).contains($0) })
+    #expect(alpha == probability.map { UInt8((255 * Double($0) + 0.5).rounded(.down)) })
+    #expect(times.preprocess > 0 && times.invoke > 0 && times.activate > 0)
+  }
+
+  @Test func theStepsByThemselvesGiveWhatTheWholeGives() throws {
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+    let (frame, info) = (try Shipped.picture(), segmenter.info)
+    var mask = Mask()
+    try segmenter.segment(frame, into: &mask)
+
+    let tensor = try segmenter.preprocess(frame)
+    let output = try segmenter.invoke(tensor)
+
+    let probability = mask.probability
+    #expect(tensor.count == info.inputHeight * info.inputWidth * 3)
+    #expect(tensor.allSatisfy { (-1...1).contains($0) })
+    #expect(output == probability)
+  }
+
+  @Test func theBytesOfAFrameMeanTheSameInEveryOrder() throws {
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+    let bgra = try Shipped.picture(format: .bgra)
+    var rgb: [UInt8] = []
+    for y in 0..<bgra.height { for x in 0..<bgra.width { rgb += bgra[x, y].prefix(3).reversed() } }
+    let same = try Image(width: bgra.width, height: bgra.height, format: .rgb, bytes: rgb)
+
+    let (first, second) = (try segmenter.preprocess(bgra), try segmenter.preprocess(same))
+    #expect(first == second)
+  }
+
+  @Test(arguments: Orientation.Rotation.allCases, [false, true])
+  func anOrientationIsThePictureTurned(rotation: Orientation.Rotation, mirrored: Bool) throws {
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+    let stored = try Shipped.picture()
+    var upright = stored
+    for _ in 0..<rotation.rawValue / 90 { upright = try upright.turnedRight() }
+    if mirrored { upright = try upright.flipped() }
+
+    let (found, expected) = (
+      try segmenter.preprocess(stored, orientation: Orientation(rotation, mirrored: mirrored)),
+      try segmenter.preprocess(upright)
+    )
+    #expect(found == expected)
+  }
+
+  @Test func whatCannotBeLoadedIsToldWithItsKind() throws {
+    #expect { _ = try Segmenter(contentsOfFile: "/nowhere/model.tflite") } throws: { error in
+      (error as? SegKitError)?.code == .notFound && "\(error)".contains("/nowhere/model.tflite")
+    }
+    #expect { _ = try Segmenter(model: [1, 2, 3]) } throws: { ($0 as? SegKitError)?.code == .invalidModel }
+    #expect {
+      _ = try Segmenter(contentsOfFile: Shipped.model("fp32"), options: .init(threads: 0))
+    } throws: { ($0 as? SegKitError)?.code == .invalidArgument }
+    #expect {
+      _ = try Segmenter(contentsOfFile: Shipped.model("fp32"), options: .init(contract: "schema = 1"))
+    } throws: { "\($0)".contains("contract") }
+  }
+
+  @Test func aSegmenterIsUsableAfterACallThatFailed() throws {
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+    let frame = try Shipped.picture()
+    let expected = try segmenter.preprocess(frame)
+
+    #expect(throws: SegKitError.self) { _ = try segmenter.invoke([0, 1, 2]) }
+
+    let again = try segmenter.preprocess(frame)
+    #expect(expected == again)
+  }
+
+  @Test func aSegmenterMayBeHandedToAnotherThread() async throws {
+    let segmenter = try Segmenter(contentsOfFile: Shipped.model("int8"))
+    let height = await Task.detached { [segmenter] in segmenter.info.inputHeight }.value
+    #expect(height > 0)
+  }
+
+  @Test func aPictureHasAsManyBytesAsItsFormatNeeds() throws {
+    #expect(Image.byteCount(width: 5, height: 3, format: .nv12) == 5 * 3 + 6 * 2)
+    #expect { _ = try Image(width: 2, height: 2, format: .rgb, bytes: [1, 2, 3]) } throws: {
+      "\($0)".contains("12 needed")
+    }
+    #expect { _ = try Image(width: 0, height: 2, format: .rgb) } throws: { "\($0)".contains("0×2") }
+    #expect { _ = try Image(width: .max, height: .max, format: .rgb) } throws: { "\($0)".contains("32768") }
+  }
+}
