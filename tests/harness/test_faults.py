@@ -14,7 +14,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import Builder
 
-from harness import comparison, resources, suite, suite_making
+from harness import comparison, model_file, resources, suite, suite_making
 from harness.contract import METADATA_NAME
 from harness.verdict import Verdict
 
@@ -205,7 +205,8 @@ def test_a_damaged_model_file_is_named_and_spoils_no_other_run(
 def test_a_keras_file_with_code_of_its_own_is_refused(model: Path, portraits: Path, tmp_path: Path) -> None:
     import keras
 
-    inputs = keras.Input((224, 224, 3))
+    contract = model_file.find(model, "keras").contract
+    inputs = keras.Input((contract.input_height, contract.input_width, 3))
     keras.Model(inputs, keras.layers.Lambda(lambda x: x[..., :1])(inputs)).save(model / "model.keras")
 
     done = run("run", "keras", "--model", model, "--suite", portraits, "--profile", "none", "--out", tmp_path / "out")

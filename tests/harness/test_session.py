@@ -18,9 +18,12 @@ import numpy as np
 import psutil
 import pytest
 
-from harness import comparison, suite, suite_making
+from harness import comparison, model_file, resources, suite, suite_making
 
 from .commands import HARNESS, bundles_in, environment, run
+
+CONTRACT = model_file.find(resources.default_model(), "fp32").contract
+SIZE = CONTRACT.input_height, CONTRACT.input_width
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def test_a_run_leaves_one_verified_bundle_per_runtime_and_lane(cases: Path, tmp_
         found.verify()
         for case in found.cases():
             probability = found.tensor(case["id"])
-            assert probability.shape == (224, 224)
+            assert probability.shape == SIZE
             assert probability.min() >= 0.0
             assert probability.max() <= 1.0
 
@@ -94,7 +97,7 @@ def test_what_becomes_of_one_worker_is_named_and_touches_no_other(
     failed = found["faulty", "tensor"]
     assert (failed.facts["status"], failed.facts["error"]["kind"]) == ("failed", kind)
     assert failed.facts["error"]["case"] == "figure-2"
-    assert failed.tensor("figure-1").shape == (224, 224), "what was finished before the fault is kept"
+    assert failed.tensor("figure-1").shape == SIZE, "what was finished before the fault is kept"
     assert found["tflite", "tensor"].complete
     assert found["tflite", "image"].complete
 
@@ -176,7 +179,7 @@ def test_a_killed_worker_is_a_failed_run_that_keeps_its_finished_cases(cases: Pa
     found = bundles_in(tmp_path / "out")
     assert found["faulty", "tensor"].complete
     assert found["faulty", "image"].facts["status"] == "failed"
-    assert found["faulty", "image"].tensor("figure-1").shape == (224, 224)
+    assert found["faulty", "image"].tensor("figure-1").shape == SIZE
 
 
 def test_resume_refuses_a_suite_that_changed_meanwhile(cases: Path, tmp_path: Path) -> None:
