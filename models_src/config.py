@@ -21,16 +21,19 @@ _TRANSFORMS = [
     {
         "name": "Affine",
         "p": 0.7,
-        "scale": {"x": [0.7, 1.35], "y": [0.7, 1.35]},
+        "scale": {"x": [0.75, 1.5], "y": [0.75, 1.5]},
         "translate_percent": [-0.12, 0.12],
         "rotate": [-15, 15],
         "shear": [-5, 5],
         "border_mode": 1,  # cv2.BORDER_REPLICATE: a body goes on below the picture; black would be learnt
     },
     {"name": "RandomBrightnessContrast", "p": 0.6, "brightness_limit": 0.3, "contrast_limit": 0.3},
-    {"name": "HueSaturationValue", "p": 0.4, "hue_shift_limit": 10, "sat_shift_limit": 35, "val_shift_limit": 15},
-    {"name": "RandomGamma", "p": 0.2, "gamma_limit": [60, 160]},
-    {"name": "ToGray", "p": 0.05},
+    {"name": "HueSaturationValue", "p": 0.5, "hue_shift_limit": 15, "sat_shift_limit": 50, "val_shift_limit": 15},
+    {"name": "RandomGamma", "p": 0.3, "gamma_limit": [50, 180]},
+    {"name": "RGBShift", "p": 0.2, "r_shift_limit": 30, "g_shift_limit": 30, "b_shift_limit": 30},
+    {"name": "ToGray", "p": 0.07},
+    {"name": "ToSepia", "p": 0.02},
+    {"name": "ChannelShuffle", "p": 0.02},
     {"name": "GaussianBlur", "p": 0.1, "blur_limit": [3, 5]},
     {"name": "MotionBlur", "p": 0.05, "blur_limit": [3, 7]},
     {"name": "GaussNoise", "p": 0.2, "std_range": [0.01, 0.06]},
@@ -57,7 +60,7 @@ def defaults() -> CfgNode:
     cfg.MODEL.NAME = "mobilenet_unet"
     cfg.MODEL.ENCODER = "mobilenet_v1"  # mobilenet_v1 | mobilenet_v2 | mobilenet_v3_small | mobilenet_v3_large
     cfg.MODEL.ALPHA = 0.5
-    cfg.MODEL.ENCODER_WEIGHTS = "none"  # none | imagenet | path of a weights file of keras.applications
+    cfg.MODEL.ENCODER_WEIGHTS = "none"  # none | imagenet | a weights file of keras.applications; {alpha} is the width
     cfg.MODEL.DECODER = "light"  # light | classic
     # Channels of the decoder's stages, from the coarsest to the one at half the input's size. The light decoder has
     # four where it starts at stride 32, three where it starts at stride 16; the classic one has four (networks.py).

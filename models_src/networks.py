@@ -46,8 +46,10 @@ def mobilenet_unet(
 
     Decoders, both with bilinear upsampling, each ending at half the input's size:
 
-    - ``light``: each stage projects by 1×1, enlarges, adds the 1×1-projected skip, and ends with a depthwise-separable
-      3×3 convolution. Four stages begin at stride 32, three at stride 16, where the encoder then ends;
+    - ``light``: weighs the encoder's last channels by their means over the picture, as the head of MobileNetV3 does
+      (A. Howard et al., ICCV 2019). Each stage projects by 1×1, enlarges, adds the 1×1-projected skip, and ends with a
+      depthwise-separable 3×3 convolution; of the last one, which the logits follow, with the depthwise half. Four
+      stages begin at stride 32, three at stride 16, where the encoder then ends;
     - ``classic``: full 3×3 convolutions on concatenated skips, from stride 16, where the first one works without a
       skip. The layout of ``mobilenet_unet`` in image-segmentation-keras by D. Gupta.
 
@@ -63,9 +65,9 @@ def mobilenet_unet(
     skip = _last_of_each_stride(encoder)
     strides = (2, 4, 8, 16)[: len(filters)][::-1]
     if decoder == "light":
-        x = skip[2 * strides[0]]
+        x = _gated(skip[2 * strides[0]])
         for stride, channels in zip(strides, filters, strict=True):
-            x = _light_stage(x, skip[stride], channels, f"decoder_{stride}")
+            x = _light_stage(x, skip[stride], channels, f"decoder_{stride}", last=stride == strides[-1])
     else:
         x = _conv(skip[16], filters[0], 3, "decoder_16")
         for stride, channels in zip(strides[1:], filters[1:], strict=True):
@@ -90,7 +92,8 @@ def encoder(kind: str, height: int, width: int, alpha: float, weights: str) -> k
     Args:
         kind: one of :data:`ENCODERS`.
         alpha: its width.
-        weights: ``none``, ``imagenet``, or a weights file of that very network.
+        weights: ``none``, ``imagenet``, or a weights file of that very network; ``{alpha}`` in its path stands for the
+            width.
 
     Raises:
         HarnessError: the weights cannot be read, or there are none of that width.
@@ -104,6 +107,7 @@ def encoder(kind: str, height: int, width: int, alpha: float, weights: str) -> k
         "mobilenet_v3_large": keras.applications.MobileNetV3Large,
     }
     named = weights if weights == "imagenet" else None
+    weights = weights.replace("{alpha}", str(alpha))
     if weights not in ("none", "imagenet") and not Path(weights).is_file():
         raise HarnessError(f"MODEL.ENCODER_WEIGHTS: no such file: {weights} (or: none, imagenet)")
     own = {"minimalistic": True, "include_preprocessing": False} if kind.startswith("mobilenet_v3") else {}
@@ -135,7 +139,7 @@ def _conv(x: Tensor, filters: int, size: int, name: str, activation: bool = True
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if activation else x
 
 
-def _light_stage(x: Tensor, skip: Tensor, filters: int, name: str) -> Tensor:
+def _light_stage(x: Tensor, skip: Tensor, filters: int, name: str, last: bool) -> Tensor:
     from keras import layers
 
     # Projecting before enlarging costs a quarter; the linear bottlenecks keep the sum in one range.
@@ -145,7 +149,16 @@ def _light_stage(x: Tensor, skip: Tensor, filters: int, name: str) -> Tensor:
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_dw_conv")(x)
     x = layers.BatchNormalization(name=f"{name}_dw_bn")(x)
     x = layers.ReLU(6.0, name=f"{name}_dw_relu")(x)
-    return _conv(x, filters, 1, f"{name}_pw")
+    return x if last else _conv(x, filters, 1, f"{name}_pw")
+
+
+def _gated(x: Tensor) -> Tensor:
+    """Channels weighed by what the whole picture shows: a scene is told from a close-up before anything is enlarged."""
+    from keras import layers
+
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name="context_mean")(x)
+    weight = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name="context_weight")(mean)
+    return layers.Multiply(name="context")([x, weight])
 
 
 def _enlarge(x: Tensor, name: str) -> Tensor:
