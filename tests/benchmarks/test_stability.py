@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -14,18 +13,12 @@ import numpy as np
 import pytest
 
 from harness import resources
-
-PATH = Path(__file__).resolve().parents[2] / "benchmarks/stability.py"
+from tests import scripts
 
 
 @pytest.fixture(scope="module")
 def stability() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stability", PATH)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["stability"] = module
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("benchmarks/stability.py")
 
 
 def pictures() -> list[np.ndarray]:
@@ -71,7 +64,8 @@ def test_models_stand_below_each_other(tmp_path: Path) -> None:
     for frame in pictures():
         video.write(frame)
     video.release()
-    command = [sys.executable, str(PATH), str(resources.default_model()), "--video"]
+    script = scripts.REPOSITORY / "benchmarks/stability.py"
+    command = [sys.executable, str(script), str(resources.default_model()), "--video"]
 
     done = subprocess.run([*command, tmp_path / "v.avi"], check=False, capture_output=True, text=True)
     wrong = subprocess.run([*command, tmp_path / "none.avi"], check=False, capture_output=True, text=True)

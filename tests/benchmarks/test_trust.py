@@ -7,8 +7,6 @@ such.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,18 +14,12 @@ from typing import Any
 import pytest
 
 from harness import measure
-
-PATH = Path(__file__).resolve().parents[2] / "benchmarks/trust.py"
+from tests import scripts
 
 
 @pytest.fixture(scope="module")
 def trust() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("trust", PATH)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["trust"] = module
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("benchmarks/trust.py")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,22 +13,16 @@ from click.testing import CliRunner
 
 from harness import motion_metrics, resources, suite, suite_motion
 from harness.cli import main
+from tests import scripts
 
 segcore = pytest.importorskip("segcore", reason="the core is not built: it needs a C++17 compiler")
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "flicker.py"
 MODEL = str(resources.default_model() / "model.int8.tflite")
 
 
 @pytest.fixture(scope="module")
 def flicker() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("flicker", BENCHMARK)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return scripts.load("benchmarks/flicker.py")
 
 
 @pytest.mark.parametrize("seed", [0, 1])

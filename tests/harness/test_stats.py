@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import binom, norm, t
 
 from harness import stats
-
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+from tests import scripts
 
 times = st.floats(1e6, 3e6)
 restarts_of_pairs = st.lists(
@@ -482,11 +479,7 @@ def test_the_thinned_distribution_lies_on_the_whole_one(samples: np.ndarray, poi
 @pytest.fixture(scope="module")
 def simulated() -> Callable[[str, int], list[stats.Effect]]:
     """Comparisons of A with itself under a kind of noise of the benchmark, 10 pairs in each restart."""
-    # By its path: there is a package of that name.
-    spec = importlib.util.spec_from_file_location("benchmark_of_coverage", BENCHMARK)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = scripts.load("benchmarks/coverage.py")
 
     def simulate(noise: str, restarts: int) -> list[stats.Effect]:
         random, later = np.random.default_rng(0), list(module.later(restarts))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +12,12 @@ import pytest
 
 from harness import history
 from harness.report import history as report
+from tests import scripts
 
 from . import browser
 
 pytestmark = pytest.mark.system
 
-BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "history.py"
 RUNS = 10_000
 INTERACTIVE = 5000  # milliseconds from asking for the page to charts that are drawn and listen
 FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
@@ -33,10 +32,7 @@ PIXELS = """[...document.querySelectorAll('#charts canvas')].map(c => {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("history")
-    spec = importlib.util.spec_from_file_location("benchmark_of_history", BENCHMARK)
-    assert spec is not None and spec.loader is not None
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
+    benchmark = scripts.load("benchmarks/history.py")
     benchmark.make(folder, RUNS)
     entries = history.index(folder)
     assert len(entries) == RUNS
