@@ -203,9 +203,14 @@ def test_where_a_mean_of_the_weights_is_kept_it_is_judged_and_exported_and_an_in
 
 
 def test_training_stops_when_validation_does_not_get_better(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Validated on pictures of nobody, in all of which a network that learns nothing finds somebody."""
     from models_src import train
 
-    values = settings(folders, tmp_path, TRAIN__EPOCHS=9, TRAIN__PATIENCE=2, TRAIN__LEARNING_RATE=1e-12)
+    nobody = tmp_path / "nobody.yaml"
+    nobody.write_text(f"sources:\n  - {{data: {folders[1]}, format: nobody}}\n", encoding="utf-8")
+    values = settings(
+        folders, tmp_path, DATA__VAL=nobody, TRAIN__EPOCHS=9, TRAIN__PATIENCE=2, TRAIN__LEARNING_RATE=1e-12
+    )
     run = train.start(config.load(SMOKE, values))
 
     rows = [float(row["val_iou"]) for row in _rows(run)]
