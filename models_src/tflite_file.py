@@ -67,7 +67,7 @@ def _with_depth_to_space(model: keras.Model) -> keras.Model:
     1×1 convolution and a rearrangement.
 
     XNNPACK computes such a transposed convolution for a whole register of channels: of the portrait network it took
-    12 % of the time, in ``int8`` 20 %; as expressed here less than 1 %.
+    12 % of the time, in ``int8`` 20 %; as expressed here at most 2 %.
     """
     import keras
 
