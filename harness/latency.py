@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import stats
+from harness import conditions, stats
 from harness.bundle import Bundle
 from harness.comparison import Latency, Paced, Start, Sustained
 
@@ -67,8 +67,8 @@ def _fps(steady: pd.DataFrame) -> float | None:
 def untrusted(bundle: Bundle) -> str:
     """Why a bundle's latency is not to be trusted; empty where it is."""
     facts = bundle.facts
-    if facts["device"]["emulated"]:
-        return "emulated processor: latency is INVALID"
+    if reason := conditions.why_untimed(facts):
+        return f"latency is INVALID: {reason}"
     n = int((bundle.samples()["phase"] == "steady").sum())
     if n < facts["protocol"]["count"]:
         return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"

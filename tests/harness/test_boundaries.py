@@ -157,6 +157,7 @@ def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
         ("harness.metrics", {"numpy", "cv2"}),
         ("harness.verdict", set()),
         ("harness.errors", set()),
+        ("harness.conditions", set()),
         ("harness.comparison", set()),
         ("harness.measure", set()),
     ],
@@ -186,6 +187,7 @@ def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> Non
     assert inside(reachable("harness.live"), "harness") <= {
         "harness.bundle",
         "harness.comparison",  # the form of its result
+        "harness.conditions",
         "harness.errors",
         "harness.files",
         "harness.jackknife",
