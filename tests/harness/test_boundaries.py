@@ -186,6 +186,7 @@ def test_the_python_application_runs_keras_alone(module: str) -> None:
 def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> None:
     assert inside(reachable("harness.live"), "harness") <= {
         "harness.bundle",
+        "harness.bundle_files",
         "harness.comparison",  # the form of its result
         "harness.conditions",
         "harness.errors",
