@@ -21,6 +21,7 @@ _COMMANDS = {
     "leaderboard": ("harness.cli.leaderboard", "Rank models: what they cost, how good and how fast they are."),
     "history": ("harness.cli.history", "Make a page of many runs over time."),
     "import": ("harness.cli.import_", "Take in bundles that a phone or another machine sent."),
+    "ios": ("harness.cli.ios", "Run benchmarks on an iPhone and fetch what they left, on a Mac."),
     "report": ("harness.cli.report", "Rebuild a report from bundles alone."),
     "runtimes": ("harness.cli.runtimes", "List what can be run here, and what to install."),
     "suite": ("harness.cli.suite", "List, make, check and pack suites."),
