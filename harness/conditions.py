@@ -22,6 +22,12 @@ def why_untimed(facts: Mapping[str, Any]) -> str:
     return ""
 
 
+def machine(facts: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is the same in two runs on one machine."""
+    device = facts.get("device") or {}
+    return tuple(device.get(part) for part in ("kind", "model", "cpu", "arch", "cores"))
+
+
 def moments(facts: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """When (``before``, ``during``, ``after``) and what was told then, in the order of time; where nothing was told,
     nothing."""

@@ -57,7 +57,7 @@ def _apart(reference: Bundle, bundle: Bundle) -> str:
     one, other = reference.facts, bundle.facts
     if reason := conditions.why_untimed(one) or conditions.why_untimed(other):
         return f"not gated: {reason}"
-    if any(one["device"].get(part) != other["device"].get(part) for part in ("kind", "model", "cpu", "arch", "cores")):
+    if conditions.machine(one) != conditions.machine(other):
         return "not gated: another machine"
     for part, words in (("mode", "another mode"), ("paced_fps", "played at another rate")):
         if one["live"][part] != other["live"][part]:
