@@ -15,7 +15,7 @@ def why_untimed(facts: Mapping[str, Any]) -> str:
     device = facts["device"]
     if device["emulated"]:
         return "a simulator" if device["kind"] == "simulator" else "an emulated processor"
-    if facts["build"].get("configuration") == "Debug":
+    if str(facts["build"].get("configuration")).lower() == "debug":
         return "a Debug build: build it as Release"
     if any(moment.get("debugger") is True for _, moment in moments(facts)):
         return "a debugger was attached: run it without"

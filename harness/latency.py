@@ -65,14 +65,14 @@ def _fps(steady: pd.DataFrame) -> float | None:
 
 
 def untrusted(bundle: Bundle) -> str:
-    """Why a bundle's latency is not to be trusted; empty where it is."""
-    facts = bundle.facts
+    """Why a bundle's latency is not to be trusted; empty where it is, or where none was asked for."""
+    facts, count = bundle.facts, bundle.facts["protocol"]["count"]
+    n = int((bundle.samples()["phase"] == "steady").sum())
+    if not n and not count:
+        return ""
     if reason := conditions.why_untimed(facts):
         return f"latency is INVALID: {reason}"
-    n = int((bundle.samples()["phase"] == "steady").sum())
-    if n < facts["protocol"]["count"]:
-        return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"
-    return ""
+    return f"INVALID: {n} of {count} frames timed before the time limit" if n < count else ""
 
 
 def _starts(told: list[dict[str, Any]], steady: pd.DataFrame) -> list[Start]:

@@ -97,10 +97,10 @@ def left_on(device: Device) -> Iterator[list[Path]]:
 
 def _project() -> Path:
     checkout = resources.checkout()
-    project = checkout / "ios" / "RTIOS" / "RTIOS.xcodeproj" if checkout else None
-    if project is None or not project.is_dir():
+    found = sorted((checkout / "ios").glob("**/RTIOS.xcodeproj")) if checkout else []
+    if not found:
         raise HarnessError(
-            "there is no ios/RTIOS/RTIOS.xcodeproj here: run it in a checkout of the project, or name tests that were "
+            "there is no RTIOS.xcodeproj below ios/: run it in a checkout of the project, or name tests that were "
             "built before with --xctestrun FILE"
         )
-    return project
+    return found[0]

@@ -21,6 +21,7 @@ SPOILED: dict[str, dict[str, Any]] = {
     "a simulator": {"device": {**DEVICE, "kind": "simulator", "emulated": True}},
     "an emulated processor": {"device": {**DEVICE, "emulated": True}},
     "a Debug build": {"build": {"configuration": "Debug"}},
+    "a Debug build:": {"build": {"configuration": "debug"}},  # as the core's Python module writes it
     "a debugger was attached": {"conditions": {"before": CALM, "during": [CALM, {**CALM, "debugger": True}]}},
     # As segbench writes it.
     "a debugger was": {"conditions": {"during": {"debugger": True}}},
@@ -61,6 +62,14 @@ def test_the_latency_of_a_run_carries_the_reason(tmp_path: Path, reason: str, ab
     assert found is not None
     assert found.note.startswith(f"latency is INVALID: {reason}")
     assert found.p50 is not None  # the figures are kept, marked
+
+
+@spoiled
+def test_where_nothing_was_timed_there_is_nothing_to_say(tmp_path: Path, reason: str, about: dict[str, Any]) -> None:
+    found = latency.summarise(bundle.open(write(tmp_path / "a.run", {}, [{"phase": "cold", "total_ns": 9}], **about)))
+
+    assert found is not None
+    assert found.note == ""
 
 
 @spoiled

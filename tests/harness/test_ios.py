@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import resources
 from harness.errors import ExitCode, HarnessError
 from harness.ios import benchmark, devices, tools
 from harness.ios.benchmark import Plan
@@ -214,6 +215,35 @@ def test_the_tests_are_built_for_release_and_run_with_what_was_chosen(mac: Mac, 
     assert run[run.index("-destination") + 1] == f"platform=iOS,id={UDID}"
     assert variables == {"TEST_RUNNER_HARNESS_PROFILE": "quick"}
     assert (result.suffix, problem) == (".xcresult", "")
+
+
+def test_without_tests_that_were_built_before_those_of_the_checkout_are_built(
+    mac: Mac, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "checkout", lambda: tmp_path)
+    phone, told = devices.Device("Ada's iPhone", UDID, "iPhone15,2"), list[str]()
+    with pytest.raises(HarnessError, match="no RTIOS.xcodeproj below ios/.*--xctestrun"):
+        benchmark.run(phone, Plan(), tmp_path / "out", told.append)
+    project = tmp_path / "ios" / "RTIOS.xcodeproj"
+    project.mkdir(parents=True)
+    mac.attach(bundle)
+
+    benchmark.run(phone, Plan(team="A1"), tmp_path / "out", told.append)
+
+    build = mac.calls()[0][1]
+    assert build[build.index("-project") + 1] == str(project)
+    assert "DEVELOPMENT_TEAM=A1" in build
+    assert told == ["building", "building", "running the tests"]
+
+
+def test_the_application_and_its_tests_are_called_what_the_harness_calls_them() -> None:
+    ios = Path(__file__).resolve().parents[2] / "ios"
+    for plan in ios.glob("**/BenchmarkPlan.swift"):
+        names = [f'"HARNESS_{name}"' for name in ("MODELS", "SUITES", "PROFILE", "THREADS")]
+        assert [name for name in names if name not in plan.read_text(encoding="utf-8")] == []
+    for project in ios.glob("**/RTIOS.xcodeproj/project.pbxproj"):
+        names = [tools.APPLICATION, benchmark.TARGET]
+        assert [name for name in names if name not in project.read_text(encoding="utf-8")] == []
 
 
 def test_what_cannot_be_built_shows_the_end_of_what_xcodebuild_said(mac: Mac, tmp_path: Path) -> None:
