@@ -77,6 +77,8 @@ class Zip:
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.is_file():  # a pipe would never end
+            raise FilesError("neither a file nor a folder")
         try:
             packed = path.stat().st_size
             if packed > MOST_PACKED:

@@ -241,7 +241,7 @@ def trace(label: str, summary: str, x: np.ndarray, places: np.ndarray, y: list[T
         x: ascending, from 0 or above, shape (n,), n ≥ 1.
         places: where each value lies, in percent from the bottom, shape (n,).
     """
-    high = float(x[-1]) or 1.0
+    high = float(x[-1]) if x[-1] > 1e-9 else 1.0
     corners: list[tuple[float, float]] = []
     for at, place in zip(x, places, strict=True):
         left, top = round(100 * float(at) / high, 2), round(100 - float(place), 2)

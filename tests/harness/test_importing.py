@@ -233,6 +233,12 @@ def test_what_is_no_file_is_refused_in_a_folder(made: Path, tmp_path: Path, out:
     assert "samples.csv is neither a file nor a folder" in refused(made, out)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path, out: Path) -> None:
+    os.mkfifo(tmp_path / "x.run.zip")
+
+    assert "neither a file nor a folder" in refused(tmp_path / "x.run.zip", out)
+
+
 @pytest.mark.parametrize(
     ("limits", "message"),
     [

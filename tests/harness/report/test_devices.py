@@ -27,7 +27,7 @@ from harness.report import devices, overview, plots
 from harness.report.devices import Card
 from harness.runs import open_runs
 from harness.verdict import Verdict
-from tests.harness import commands
+from tests.harness import commands, recordings
 from tests.harness.bundles import PHONE, phone_conditions, rewrite
 
 from .made import make_suite
@@ -191,6 +191,31 @@ def test_several_devices_are_a_gallery_and_each_has_its_masks_and_times(real: di
     assert found[1].runs[0].masks == [(lane, Verdict.PASS) for lane in LANES]
     assert found[1].runs[0].cells[0] == found[0].runs[0].cells[0] != "n/a"
     assert "iPad13,1 tablet" in page and "nothing follows from them" in page
+
+
+def test_camera_applications_on_two_devices_are_a_gallery_too(tmp_path: Path) -> None:
+    rows = recordings.steady(100, 33_000_000)
+    paths = [
+        recordings.write(tmp_path / "1.run", rows),
+        recordings.write(tmp_path / "2.run", rows, label="RTIOS", device=PHONE, conditions=phone_conditions(HOT)),
+    ]
+    comparison = recordings.compared(*paths)
+
+    _, card = cards(comparison)
+    page = text_of(report.write(comparison, tmp_path / "report"))
+
+    assert (card.runs[0].masks, card.runs[0].cells) == ([], ["20.0", "20.0", "30.4"])
+    assert "Thermal state" in page and "no masks" in page
+
+
+def test_a_phones_unfinished_bundle_is_finished_on_the_phone(real: dict[str, Path], tmp_path: Path) -> None:
+    paths = phone(real, tmp_path)
+    bundle.BundleWriter(paths[0], bundle.open(paths[0]).facts | {"status": "partial"})
+
+    (run,) = compared(*paths).runs
+
+    assert run.verdict is Verdict.INVALID
+    assert "let the run finish on the device, and import it again" in run.error
 
 
 def test_one_phone_is_in_the_section_on_the_environment(real: dict[str, Path], tmp_path: Path) -> None:
