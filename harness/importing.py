@@ -51,7 +51,8 @@ def take(source: Path, folder: Path) -> Outcome:
     """
     try:
         opened = _open(source)
-        if opened.facts["status"] == "partial":
+        # The checksums are written last: without them it was cut off, whatever its facts say.
+        if opened.facts["status"] == "partial" or not opened.has_checksums:
             return Outcome(source, "partial", None, opened.facts, _unfinished(opened), ExitCode.INVALID)
         target = folder / f"{opened.facts['run_id']}.run"
         verdict: Verdict = "imported"
