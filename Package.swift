@@ -46,6 +46,8 @@ let package = Package(
     .executableTarget(
       name: "segbench-swift", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/segbench-swift"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
+    .testTarget(
+      name: "BenchmarkKitTests", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/Tests/BenchmarkKitTests"),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
