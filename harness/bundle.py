@@ -13,6 +13,7 @@ import functools
 import hashlib
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib import resources
@@ -78,10 +79,9 @@ class BundleWriter:
                 f"{folder}: cannot make the folder: {error.strerror}; choose another folder with --out"
             ) from None
         (folder / _CHECKSUMS).unlink(missing_ok=True)
-        for leftover in folder.rglob(".*.tmp*"):
-            leftover.unlink()
-        self.rows, self._sampled = self._read_rows()
+        _remove_leftovers(folder)
         self.save()
+        self.rows, self._sampled = self._read_rows()
 
     @property
     def samples(self) -> Path:
@@ -115,8 +115,7 @@ class BundleWriter:
         """Write the final ``run.json`` and then the checksums."""
         self.facts.update(status=status, error=error)
         self.save()
-        lines = [f"{_sha256(path)}  {path.relative_to(self.folder).as_posix()}\n" for path in _files(self.folder)]
-        write_file(self.folder / _CHECKSUMS, "".join(lines).encode())
+        seal(self.folder)
 
     def _read_rows(self) -> tuple[int, set[str]]:
         """Number of timed frames there are already, and the cases they are of."""
@@ -129,6 +128,28 @@ class BundleWriter:
         write_file(self.samples, whole)
         cases = [row["case"] for row in csv.DictReader(io.StringIO(whole.decode()))]
         return len(cases), set(cases)
+
+
+def seal(folder: Path) -> None:
+    """Write the checksums of a bundle that has its last facts: then it is whole."""
+    _remove_leftovers(folder)
+    lines = [f"{_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
+    write_file(folder / _CHECKSUMS, "".join(lines).encode())
+
+
+def remove_unbegun(folder: Path) -> bool:
+    """Remove a bundle's folder that was killed before there was anything in it; False where something is."""
+    _remove_leftovers(folder)
+    if any(path.is_file() for path in folder.rglob("*")):
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`harness.files.write_file` leaves behind when it is killed."""
+    for leftover in folder.rglob(".*.tmp*"):
+        leftover.unlink()
 
 
 def _files(folder: Path) -> list[Path]:
