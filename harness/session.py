@@ -86,17 +86,17 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
             if label not in arms:
                 arms[label] = _Arm(find_arm(request, label, request.specs.index(label)))
             arm = arms[label]
-            if (bundle := found.get((label, lane))) is None:  # it was cut before its first file
+            if (cut := found.get((label, lane))) is None:  # it was cut before its first file
                 session = opened[0].facts["session"]["id"]
                 facts = _initial_facts(request, cases, arm, lane, session, stored["feed"])
                 arm.writers[lane] = bundles.BundleWriter(folder / f"{facts['run_id']}.run", facts)
                 continue
-            facts = bundle.facts
+            facts = cut.facts
             if arm.found.model and facts["model"] and arm.found.model.sha256 != facts["model"]["sha256"]:
                 raise HarnessError(
-                    f"{bundle.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
+                    f"{cut.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
                 )
-            arm.writers[lane] = bundles.BundleWriter(bundle.path, facts)
+            arm.writers[lane] = bundles.BundleWriter(cut.path, facts)
         _run_arms(request, cases, list(arms.values()), stored["feed"], progress)
     paths = {(b.label, b.lane): b.path for b in map(bundles.open, folder.glob("*.run"))}
     return [paths[key] for key in wanted if key in paths]
