@@ -13,6 +13,7 @@ import functools
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -80,10 +81,9 @@ class BundleWriter:
                 f"{folder}: cannot make the folder: {error.strerror}; choose another folder with --out"
             ) from None
         (folder / _CHECKSUMS).unlink(missing_ok=True)
-        for leftover in folder.rglob(".*.tmp*"):
-            leftover.unlink()
-        self.rows, self._sampled = self._read_rows()
+        _remove_leftovers(folder)
         self.save()
+        self.rows, self._sampled = self._read_rows()
 
     @property
     def samples(self) -> Path:
@@ -117,9 +117,7 @@ class BundleWriter:
         """Write the final ``run.json`` and then the checksums."""
         self.facts.update(status=status, error=error)
         self.save()
-        names = [name for name in Folder(self.folder).names() if name != _CHECKSUMS]
-        lines = [f"{sha256(self.folder / name)}  {name}\n" for name in names]
-        write_file(self.folder / _CHECKSUMS, "".join(lines).encode())
+        seal(self.folder)
 
     def _read_rows(self) -> tuple[int, set[str]]:
         """Number of timed frames there are already, and the cases they are of."""
@@ -132,6 +130,29 @@ class BundleWriter:
         write_file(self.samples, whole)
         cases = [row["case"] for row in csv.DictReader(io.StringIO(whole.decode()))]
         return len(cases), set(cases)
+
+
+def seal(folder: Path) -> None:
+    """Write the checksums of a bundle that has its last facts: then it is whole."""
+    _remove_leftovers(folder)
+    names = [name for name in Folder(folder).names() if name != _CHECKSUMS]
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in names]
+    write_file(folder / _CHECKSUMS, "".join(lines).encode())
+
+
+def remove_unbegun(folder: Path) -> bool:
+    """Remove a bundle's folder that was killed before there was anything in it; False where something is."""
+    _remove_leftovers(folder)
+    if any(path.is_file() for path in folder.rglob("*")):
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`harness.files.write_file` leaves behind when it is killed."""
+    for leftover in folder.rglob(".*.tmp*"):
+        leftover.unlink()
 
 
 def sha256(path: Path) -> str:
