@@ -327,6 +327,8 @@ def _error(run: Run) -> str:
             return str((bundle.facts.get("error") or {}).get("message", "failed"))
         if not bundle.complete and run.kind == "live":
             return "the application was cut off and left no complete bundle: run it again"
+        if not bundle.complete and bundle.facts["device"]["kind"] != "desktop":
+            return f"the {lane} lane is incomplete: let the run finish on the device, and import it again"
         if not bundle.complete:
             return f"the {lane} lane is incomplete: finish it with --resume {bundle.path.parent}"
     return ""

@@ -129,7 +129,9 @@ def test_comparing_and_reporting_never_reach_a_live_runtime(module: str) -> None
     assert "ai_edge_litert" not in outside(reached)
 
 
-@pytest.mark.parametrize("module", ["harness.runtime", "harness.runtimes.tflite", "rt_apps.rtpy.runtime"])
+@pytest.mark.parametrize(
+    "module", ["harness.runtime", *(m for m in MODULES if m.startswith("harness.runtimes.")), "rt_apps.rtpy.runtime"]
+)
 def test_a_runtime_knows_no_statistics_and_no_verdicts(module: str) -> None:
     knows = inside(reachable(module), "harness")
 
@@ -157,6 +159,7 @@ def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
         ("harness.metrics", {"numpy", "cv2"}),
         ("harness.verdict", set()),
         ("harness.errors", set()),
+        ("harness.conditions", set()),
         ("harness.comparison", set()),
         ("harness.measure", set()),
     ],
@@ -185,7 +188,9 @@ def test_the_python_application_runs_keras_alone(module: str) -> None:
 def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> None:
     assert inside(reachable("harness.live"), "harness") <= {
         "harness.bundle",
+        "harness.bundle_files",
         "harness.comparison",  # the form of its result
+        "harness.conditions",
         "harness.errors",
         "harness.files",
         "harness.jackknife",
