@@ -134,6 +134,7 @@ TEST(CApi, NullPointersAreErrorsAndNotCrashes) {
       segcore_segmenter_run(segmenter, &hollow, nullptr, mask, &e),
       segcore_segmenter_preprocess(segmenter, &frame.image, nullptr, nullptr, 0, &e),
       segcore_segmenter_invoke(segmenter, nullptr, 0, nullptr, 0, &e),
+      segcore_segmenter_activate(segmenter, nullptr, 0, nullptr, nullptr, 0, &e),
       segcore_refiner_create(nullptr, nullptr, &e),
       segcore_refiner_smooth(nullptr, mask, &e),
       segcore_refiner_smooth(refiner, nullptr, &e),

@@ -185,7 +185,8 @@ def test_an_interrupted_run_says_partial_and_resume_completes_it_to_the_same_res
 def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_resume(
     cases: Path, tmp_path: Path, lane: str
 ) -> None:
-    """The other lane's bundle is whole: it tells what was asked for where the cut one has no file yet."""
+    """The image lane is begun after the tensor lane's bundle and before anything runs: without its first file there is
+    no more of the other than that."""
     two = suite_making.write(tmp_path / "suite", "figures", list(_copies(cases))[:2]).root
     assert run("run", "faulty", "--suite", two, "--profile", "none", "--out", tmp_path / "out").returncode == 0
     whole = bundles_in(tmp_path / "out")
@@ -197,7 +198,16 @@ def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_
         shutil.copytree(tmp_path / "out", out)
         shutil.rmtree(out / cut.path.name)
         put_down(files, out / cut.path.name)
-        if "run.json" in files:
+        if "run.json" not in files:
+            other = whole["faulty", "image" if lane == "tensor" else "tensor"].path
+            shutil.rmtree(out / other.name)
+            if lane == "tensor":
+                refused = run("run", "--resume", out)
+                assert refused.returncode == 2
+                assert "start a new run" in refused.stderr
+                continue
+            put_down(dict(cut_off(other))["before samples.csv, 1 files"], out / other.name)
+        else:
             begun = bundle.open(out / cut.path.name)
             assert not (begun.complete and begun.has_checksums), name
 
