@@ -7,7 +7,8 @@ let package = Package(
   name: "MobileUNetHarness",
   platforms: [.iOS(.v15), .macOS(.v12)],
   products: [
-    .library(name: "SegKit", targets: ["SegKit"])
+    .library(name: "SegKit", targets: ["SegKit"]),
+    .library(name: "RTIOSKit", targets: ["RTIOSKit"]),
   ],
   targets: [
     .target(
@@ -23,6 +24,8 @@ let package = Package(
     ),
     .target(name: "SegKit", dependencies: ["CSegCore"], path: "ios/SegKit"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
+    .target(name: "RTIOSKit", dependencies: ["SegKit"], path: "ios/RTIOSKit"),
+    .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
