@@ -3,11 +3,14 @@
 // It stands at the root because a target may not reach outside its package, and the core's sources are kept once.
 import PackageDescription
 
+let version = "0.1.0"
+
 let package = Package(
   name: "MobileUNetHarness",
   platforms: [.iOS(.v15), .macOS(.v12)],
   products: [
     .library(name: "SegKit", targets: ["SegKit"]),
+    .library(name: "BenchmarkKit", targets: ["BenchmarkKit"]),
     .library(name: "RTIOSKit", targets: ["RTIOSKit"]),
   ],
   targets: [
@@ -19,12 +22,29 @@ let package = Package(
       publicHeadersPath: "include",
       cxxSettings: [
         .headerSearchPath("src"),
+        .define("SEGCORE_VERSION", to: "\"\(version)\""),
         .define("SEGCORE_LITERT_LINKED", .when(platforms: [.iOS])),
       ]
     ),
+    .target(
+      name: "CSegBundle",
+      dependencies: ["CSegCore"],
+      path: "core/tools",
+      exclude: ["CMakeLists.txt", "segbench/main.cc", "segbench/memory_pass.cc", "segbench/session.cc"],
+      sources: ["bundle", "capi", "segbench/command_line.cc"],
+      publicHeadersPath: "include",
+      cxxSettings: [
+        .headerSearchPath("."),
+        .headerSearchPath("../src"),
+        .define("SEGCORE_VERSION", to: "\"\(version)\""),
+        .define("SEGCORE_CONFIGURATION", to: "\"Debug\"", .when(configuration: .debug)),
+        .define("SEGCORE_CONFIGURATION", to: "\"Release\"", .when(configuration: .release)),
+      ]
+    ),
     .target(name: "SegKit", dependencies: ["CSegCore"], path: "ios/SegKit"),
+    .target(name: "BenchmarkKit", dependencies: ["CSegBundle", "SegKit"], path: "ios/BenchmarkKit"),
+    .target(name: "RTIOSKit", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/RTIOSKit"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
-    .target(name: "RTIOSKit", dependencies: ["SegKit"], path: "ios/RTIOSKit"),
     .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
   ],
   swiftLanguageModes: [.v6],

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C interface over the C++ one: checks pointers, copies option structs by their size, turns whatever is thrown
-// (out of memory, mostly) into a code.
+// The C interface over the C++ one: checks pointers, copies option structs by their size.
 #include "segcore/c_api.h"
 
 #include <algorithm>
 #include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 
+#include "c_guard.h"
 #include "segcore/compositor.h"
 #include "segcore/pipeline.h"
 #include "segcore/refiner.h"
@@ -40,32 +38,6 @@ struct segcore_pipeline {
 
 namespace segcore {
 namespace {
-
-segcore_code Report(const Status& status, segcore_error* error) {
-  const auto code = static_cast<segcore_code>(status.code());
-  if (error != nullptr) {
-    error->code = code;
-    std::size_t length = std::min(status.message().size(), sizeof error->message - 1);
-    // A character of several bytes is kept whole or left out.
-    while (length < status.message().size() && length > 0 && (status.message()[length] & 0xC0) == 0x80) --length;
-    std::memcpy(error->message, status.message().data(), length);
-    error->message[length] = '\0';
-  }
-  return code;
-}
-
-/// Runs `body`, which returns a Status, and lets nothing that is thrown out.
-template <typename Body>
-segcore_code Guard(segcore_error* error, const Body& body) noexcept {
-  try {
-    return Report(body(), error);
-  } catch (const std::bad_alloc&) {
-    if (error != nullptr) *error = {SEGCORE_INTERNAL, "out of memory"};
-  } catch (...) {
-    if (error != nullptr) *error = {SEGCORE_INTERNAL, "unexpected failure"};
-  }
-  return SEGCORE_INTERNAL;
-}
 
 Status Missing(const char* what) { return Status(Code::kInvalidArgument, std::string(what) + " is a null pointer"); }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import BenchmarkKit
 
 /// How hot the device says it is.
-public enum Thermal: Int, Sendable, CaseIterable, Comparable {
-  case nominal, fair, serious, critical
-
-  public static func < (one: Thermal, other: Thermal) -> Bool { one.rawValue < other.rawValue }
-}
+public typealias Thermal = Conditions.Thermal
 
 /// Gives up resolution when the device is hot, and takes it back when it has been cool for a while.
 ///
@@ -30,7 +27,7 @@ public struct ThermalPolicy: Sendable {
   /// - Returns: whether ``resolution`` is another one now.
   @discardableResult public mutating func update(_ thermal: Thermal, now: Double) -> Bool {
     let before = resolution
-    let isHot = thermal >= .serious
+    let isHot = thermal == .serious || thermal == .critical
     if isHot != hot {
       (hot, since) = (isHot, now)
       if isHot { step(-1) }

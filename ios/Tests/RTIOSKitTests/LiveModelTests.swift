@@ -141,7 +141,7 @@ import Testing
     let bad = folder.url.appendingPathComponent("bad.tflite")
     try Data("x".utf8).write(to: bad)
     await model.add(model: bad)
-    #expect(model.state.notice?.text == .modelRefused && model.state.settings.model == "model.dyn8.tflite")
+    #expect(model.state.notice?.phrase == .modelRefused && model.state.settings.model == "model.dyn8.tflite")
   }
 
   @Test func heatLowersTheResolutionAndSaysSoUntilItHasBeenCool() async {
@@ -171,7 +171,7 @@ import Testing
     let photo = Task { await model.takePhoto() }
     try await give(Shipped.picture()) { model.state.notice != nil }
     await photo.value
-    #expect(model.state.notice?.text == .error)
+    #expect(model.state.notice?.phrase == .error)
   }
 
   @Test func aPhotoEndsWithTheSession() async throws {
@@ -180,7 +180,7 @@ import Testing
     try await Task.sleep(nanoseconds: 20_000_000)
     await model.stop()
     await photo.value
-    #expect(model.state.notice?.text == .error || model.state.notice == nil)
+    #expect(model.state.notice?.phrase == .error || model.state.notice == nil)
   }
 
   @Test func aMovieHasTheFramesBetweenStartAndStop() async throws {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import BenchmarkKit
 import Foundation
 
 /// Every text of the application, by its key in `Localizable.strings`.
 ///
 /// A test holds this list against the English and the Spanish file: no key is missing, and none is left over.
-public enum Text: String, CaseIterable, Sendable {
+public enum Phrase: String, CaseIterable, Sendable {
   case live = "tab.live"
   case benchmark = "tab.benchmark"
 
@@ -23,13 +24,16 @@ public enum Text: String, CaseIterable, Sendable {
   case hot = "live.hot"
   case framesPerSecond = "live.fps"
   case stages = "live.stages"
-  case running = "live.running"
+  case runningCPU = "live.running.cpu"
+  case runningGPU = "live.running.gpu"
+  case runningInstead = "live.running.instead"
   case takePhoto = "live.photo"
   case startMovie = "live.movie.start"
   case stopMovie = "live.movie.stop"
   case photoSaved = "live.photo.saved"
   case movieSaved = "live.movie.saved"
   case switchCamera = "live.camera"
+  case tryAgain = "live.again"
   case ok = "ok"
   case error = "error"
 
@@ -41,6 +45,7 @@ public enum Text: String, CaseIterable, Sendable {
   case effectColour = "settings.effect.colour"
   case effectOff = "settings.effect.off"
   case chooseImage = "settings.image"
+  case colour = "settings.colour"
   case camera = "settings.camera"
   case cameraFront = "settings.camera.front"
   case cameraBack = "settings.camera.back"
@@ -62,7 +67,7 @@ public enum Text: String, CaseIterable, Sendable {
   case run = "benchmark.run"
   case goOn = "benchmark.goOn"
   case cancel = "benchmark.cancel"
-  case progress = "benchmark.progress"
+  case completed = "benchmark.complete"
   case partial = "benchmark.partial"
   case results = "benchmark.results"
   case result = "benchmark.result"
@@ -84,12 +89,12 @@ public enum Text: String, CaseIterable, Sendable {
 
 /// A text with what stands in its gaps.
 public struct Message: Equatable, Sendable {
-  public let text: Text
+  public let phrase: Phrase
   public let arguments: [String]
 
-  public init(_ text: Text, _ arguments: String...) { (self.text, self.arguments) = (text, arguments) }
+  public init(_ phrase: Phrase, _ arguments: String...) { (self.phrase, self.arguments) = (phrase, arguments) }
 
-  public func localized(in bundle: Bundle = .main) -> String { text.localized(arguments, in: bundle) }
+  public func localized(in bundle: Bundle = .main) -> String { phrase.localized(arguments, in: bundle) }
 }
 
 extension Session.State {
@@ -106,8 +111,35 @@ extension Session.State {
   }
 }
 
+extension LiveModel.State {
+  /// What really runs, which may be another accelerator than the one asked for.
+  public var running: Message? {
+    loaded.map { info in
+      Message(info.fellBack ? .runningInstead : info.accelerator == .gpu ? .runningGPU : .runningCPU, "\(info.threads)")
+    }
+  }
+}
+
+extension FrameStatistics.Summary {
+  public var rate: Message { Message(.framesPerSecond, decimal(framesPerSecond)) }
+
+  public var stages: Message {
+    Message(
+      .stages, decimal(preprocess), decimal(invoke), decimal(postprocess), decimal(refine), decimal(composite))
+  }
+
+  private func decimal(_ number: Double) -> String { String(format: "%.1f", number) }
+}
+
+extension RecordedRun {
+  public var summary: Message {
+    guard let median else { return Message(.noTimes, suite, lane, status) }
+    return Message(.result, suite, lane, status, String(format: "%.1f", median))
+  }
+}
+
 extension Effect {
-  public var text: Text {
+  public var phrase: Phrase {
     switch self {
     case .blur: .effectBlur
     case .image: .effectImage
@@ -118,9 +150,20 @@ extension Effect {
 }
 
 extension CameraPosition {
-  public var text: Text { self == .front ? .cameraFront : .cameraBack }
+  public var phrase: Phrase { self == .front ? .cameraFront : .cameraBack }
 }
 
 extension AcceleratorChoice {
-  public var text: Text { self == .cpu ? .acceleratorCPU : .acceleratorGPU }
+  public var phrase: Phrase { self == .cpu ? .acceleratorCPU : .acceleratorGPU }
+}
+
+extension Profile {
+  public var phrase: Phrase {
+    switch self {
+    case .none: .profileNone
+    case .quick: .profileQuick
+    case .normal: .profileNormal
+    case .submission: .profileSubmission
+    }
+  }
 }
