@@ -11,6 +11,7 @@ let package = Package(
   products: [
     .library(name: "SegKit", targets: ["SegKit"]),
     .library(name: "BenchmarkKit", targets: ["BenchmarkKit"]),
+    .executable(name: "segbench-swift", targets: ["segbench-swift"]),
     .library(name: "RTIOSKit", targets: ["RTIOSKit"]),
   ],
   targets: [
@@ -44,6 +45,8 @@ let package = Package(
     .target(name: "SegKit", dependencies: ["CSegCore"], path: "ios/SegKit"),
     .target(name: "BenchmarkKit", dependencies: ["CSegBundle", "SegKit"], path: "ios/BenchmarkKit"),
     .target(name: "RTIOSKit", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/RTIOSKit"),
+    .executableTarget(
+      name: "segbench-swift", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/segbench-swift"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
     .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
   ],

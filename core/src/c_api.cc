@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "activate.h"
 #include "c_guard.h"
 #include "segcore/compositor.h"
 #include "segcore/pipeline.h"
@@ -281,6 +282,24 @@ segcore_code segcore_segmenter_invoke(segcore_segmenter* segmenter, const float*
                                                 std::to_string(segmenter->it->output_size()));
     }
     return segmenter->it->Invoke(input, output);
+  });
+}
+
+segcore_code segcore_segmenter_activate(segcore_segmenter* segmenter, const float* output, size_t output_count,
+                                        float* probability, uint8_t* alpha, size_t pixels, segcore_error* error) {
+  return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(segmenter);
+    SEGCORE_REQUIRE(output);
+    SEGCORE_REQUIRE(probability);
+    SEGCORE_REQUIRE(alpha);
+    const std::size_t floats = segmenter->it->output_size();
+    const auto channels = static_cast<std::size_t>(segmenter->it->info().outputs.front().shape.back());
+    if (output_count != floats || pixels != floats / channels) {
+      return Status(Code::kInvalidArgument, "activate: " + std::to_string(output_count) + " values and room for " +
+                                                std::to_string(pixels) + " pixels, expected " + std::to_string(floats) +
+                                                " and " + std::to_string(floats / channels));
+    }
+    return segcore::Activate(segmenter->it->contract(), output, pixels, static_cast<int>(channels), probability, alpha);
   });
 }
 

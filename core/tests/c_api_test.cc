@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -88,6 +89,20 @@ TEST(CApi, TellsWhatWasLoaded) {
             SEGCORE_INVALID_ARGUMENT);
   EXPECT_EQ(segcore_segmenter_invoke(segmenter, tensor.data(), count, output.data(), output.size(), &error),
             SEGCORE_OK);
+
+  std::vector<float> probability(output.size());
+  std::vector<std::uint8_t> alpha(output.size());
+  EXPECT_EQ(segcore_segmenter_activate(segmenter, output.data(), output.size(), probability.data(), alpha.data(),
+                                       alpha.size() - 1, &error),
+            SEGCORE_INVALID_ARGUMENT);
+  EXPECT_EQ(segcore_segmenter_activate(segmenter, output.data(), output.size(), probability.data(), alpha.data(),
+                                       alpha.size(), &error),
+            SEGCORE_OK);
+  segcore_mask* mask = segcore_mask_create();
+  ASSERT_EQ(segcore_segmenter_run(segmenter, &frame.image, nullptr, mask, &error), SEGCORE_OK);
+  EXPECT_TRUE(std::equal(probability.begin(), probability.end(), segcore_mask_probability(mask)));
+  EXPECT_TRUE(std::equal(alpha.begin(), alpha.end(), segcore_mask_alpha(mask)));
+  segcore_mask_destroy(mask);
   segcore_segmenter_destroy(segmenter);
 }
 

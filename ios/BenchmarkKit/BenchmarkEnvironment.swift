@@ -11,7 +11,7 @@ public protocol BenchmarkEnvironment: Sendable {
   func conditions() -> Conditions
   /// Asked before each frame or block of frames; nil where the platform does not tell.
   func thermal() -> Conditions.Thermal?
-  /// Asked between frames; a benchmark in the background ends as if it was cancelled. Nil where there is no such thing.
+  /// Asked between frames; in the background a benchmark ends as if it was cancelled. Nil where there is no such thing.
   func isInForeground() -> Bool?
   /// Waits, while the device cools down.
   func pause(seconds: Double)

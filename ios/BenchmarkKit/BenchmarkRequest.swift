@@ -90,10 +90,18 @@ public struct BundleOutcome: Sendable, Equatable {
   public let lane: Lane
   /// `complete`, `failed`, or `partial`: the same request goes on with it.
   public let status: String
-  /// Why it failed.
-  public let error: String?
+  /// The `error` part of its run.json; null where it did not fail.
+  package let failure: JSON
 
-  public init(path: String, label: String, lane: Lane, status: String, error: String?) {
-    (self.path, self.label, self.lane, self.status, self.error) = (path, label, lane, status, error)
+  /// Why it failed.
+  public var error: String? { failure["message"].string }
+
+  public init(path: String, label: String, lane: Lane, status: String, error: String? = nil) {
+    let failure: JSON = error.map { ["message": .string($0)] } ?? nil
+    self.init(path: path, label: label, lane: lane, status: status, failure: failure)
+  }
+
+  init(path: String, label: String, lane: Lane, status: String, failure: JSON) {
+    (self.path, self.label, self.lane, self.status, self.failure) = (path, label, lane, status, failure)
   }
 }

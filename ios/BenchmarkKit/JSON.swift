@@ -2,7 +2,7 @@
 import Foundation
 
 /// A JSON value: the content of `run.json`.
-indirect enum JSON: Equatable, Sendable {
+package indirect enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
   case int(Int)
@@ -14,21 +14,21 @@ indirect enum JSON: Equatable, Sendable {
   /// Reads a whole text.
   ///
   /// - Throws: what is wrong with it, as Foundation says it.
-  init(parsing text: Data) throws { self = try JSONDecoder().decode(JSON.self, from: text) }
+  package init(parsing text: Data) throws { self = try JSONDecoder().decode(JSON.self, from: text) }
 
   /// The text, with a member on each line and keys in alphabetical order.
-  func encoded() throws -> Data {
+  package func encoded() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(self)
   }
 
-  var int: Int? { if case .int(let value) = self { value } else { nil } }
-  var string: String? { if case .string(let value) = self { value } else { nil } }
-  var array: [JSON] { if case .array(let values) = self { values } else { [] } }
+  package var int: Int? { if case .int(let value) = self { value } else { nil } }
+  package var string: String? { if case .string(let value) = self { value } else { nil } }
+  package var array: [JSON] { if case .array(let values) = self { values } else { [] } }
 
   /// A member of an object; null where there is none. Setting one makes anything else an object.
-  subscript(key: String) -> JSON {
+  package subscript(key: String) -> JSON {
     get { if case .object(let members) = self { members[key] ?? .null } else { .null } }
     set {
       var members: [String: JSON] = if case .object(let members) = self { members } else { [:] }
@@ -38,16 +38,16 @@ indirect enum JSON: Equatable, Sendable {
   }
 
   /// This object with another's members, which replace its own.
-  func merging(_ other: JSON) -> JSON {
+  package func merging(_ other: JSON) -> JSON {
     guard case .object(let members) = self, case .object(let others) = other else { return other }
     return .object(members.merging(others) { $1 })
   }
 
-  mutating func append(_ value: JSON) { self = .array(array + [value]) }
+  package mutating func append(_ value: JSON) { self = .array(array + [value]) }
 }
 
 extension JSON: Codable {
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
     if value.decodeNil() {
       self = .null
@@ -66,7 +66,7 @@ extension JSON: Codable {
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
     case .null: try container.encodeNil()
@@ -83,18 +83,18 @@ extension JSON: Codable {
 extension JSON: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-  init(nilLiteral: ()) { self = .null }
-  init(booleanLiteral value: Bool) { self = .bool(value) }
-  init(integerLiteral value: Int) { self = .int(value) }
-  init(stringLiteral value: String) { self = .string(value) }
-  init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  init(dictionaryLiteral elements: (String, JSON)...) {
+  package init(nilLiteral: ()) { self = .null }
+  package init(booleanLiteral value: Bool) { self = .bool(value) }
+  package init(integerLiteral value: Int) { self = .int(value) }
+  package init(stringLiteral value: String) { self = .string(value) }
+  package init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  package init(dictionaryLiteral elements: (String, JSON)...) {
     self = .object(Dictionary(elements) { $1 })
   }
 
   /// The value's word, or null.
-  init(_ word: (some RawRepresentable<String>)?) { self = word.map { .string($0.rawValue) } ?? .null }
-  init(_ value: Bool?) { self = value.map(JSON.bool) ?? .null }
-  init(_ value: Int?) { self = value.map(JSON.int) ?? .null }
-  init(_ value: String?) { self = value.map(JSON.string) ?? .null }
+  package init(_ word: (some RawRepresentable<String>)?) { self = word.map { .string($0.rawValue) } ?? .null }
+  package init(_ value: Bool?) { self = value.map(JSON.bool) ?? .null }
+  package init(_ value: Int?) { self = value.map(JSON.int) ?? .null }
+  package init(_ value: String?) { self = value.map(JSON.string) ?? .null }
 }

@@ -4,10 +4,16 @@ import Foundation
 import SegKit
 
 /// What the core's bundle tools say of the machine, the program and the moment, in the words of `run.json`.
-enum Machine {
+package enum Machine {
+  /// The core's, and SegKit's.
+  package static let version = String(cString: segcore_version())
+
   static func device() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_DEVICE) }
   static func conditions() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_CONDITIONS) }
-  static func build() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_BUILD) }
+  /// How the core was built, and in which configuration the Swift code.
+  package static func build(_ configuration: String) throws(SegKitError) -> JSON {
+    try tell(SEGBUNDLE_BUILD).merging(["configuration": .string(configuration)])
+  }
   static func peakMemory() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_PEAK_MEMORY) }
   /// The time of day, ISO 8601, UTC.
   static func time() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_TIME) }
@@ -19,6 +25,22 @@ enum Machine {
     var hex = [CChar](repeating: 0, count: 65)
     try check { error in segbundle_hash_file(path, &hex, error) }
     return String(decoding: hex.dropLast().map(UInt8.init), as: UTF8.self)
+  }
+
+  /// A command line as segbench's own reader understands it: what was asked for, or the `text` to print instead.
+  ///
+  /// - Parameters:
+  ///   - program: name for the texts.
+  ///   - label: what runs are called by default.
+  package static func commandLine(program: String, label: String, _ arguments: [String]) throws(SegKitError) -> JSON {
+    var words = ([program] + arguments).map { strdup($0) }
+    defer { words.forEach { free($0) } }
+    var text: UnsafeMutablePointer<CChar>?
+    let count = Int32(words.count)
+    try check { error in segbundle_command_line(program, label, count, &words, &text, error) }
+    guard let text else { throw SegKitError(.internal, "out of memory") }
+    defer { segbundle_free(text) }
+    return try json(text)
   }
 
   private static func tell(_ what: some BinaryInteger) throws(SegKitError) -> JSON {
@@ -38,9 +60,9 @@ enum Machine {
 }
 
 /// A monotonic clock, the one that Python's `perf_counter_ns` reads.
-enum Clock {
+package enum Clock {
   /// Nanoseconds; zero means nothing.
-  static func now() -> Int64 {
+  package static func now() -> Int64 {
     #if canImport(Darwin)
       return Int64(clock_gettime_nsec_np(CLOCK_UPTIME_RAW))
     #else

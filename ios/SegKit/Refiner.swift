@@ -38,15 +38,23 @@ public struct Refiner: ~Copyable, @unchecked Sendable {
 
   /// The alpha of a stored frame, at its size.
   public mutating func upsample(_ mask: borrowing Mask, to frame: some PixelSource) throws -> Plane {
+    var alpha = Plane(width: 0, height: 0)
+    try upsample(mask, to: frame, into: &alpha)
+    return alpha
+  }
+
+  /// The same into a plane that is used again, frame after frame; one of another size is replaced.
+  public mutating func upsample(_ mask: borrowing Mask, to frame: some PixelSource, into alpha: inout Plane) throws {
     let (refiner, source) = (handle, mask.handle)
-    return try frame.withImageView { view in
-      var alpha = Plane(width: view.width, height: view.height)
+    try frame.withImageView { view in
+      if alpha.width != view.width || alpha.height != view.height {
+        alpha = Plane(width: view.width, height: view.height)
+      }
       try alpha.withCore { plane in
         try withUnsafePointers(view.core, plane) { image, plane in
           try check { error in segcore_refiner_upsample(refiner, source, image, plane, error) }
         }
       }
-      return alpha
     }
   }
 

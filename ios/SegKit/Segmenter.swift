@@ -151,6 +151,27 @@ public struct Segmenter: ~Copyable, @unchecked Sendable {
       written = count
     }
   }
+
+  /// What a raw output means: the probability and the alpha of each pixel, `outputHeight × outputWidth`, as in a
+  /// ``Mask``.
+  ///
+  /// - Throws: ``SegKitError`` if the output has another size.
+  public mutating func activate(_ output: [Float]) throws -> (probability: [Float], alpha: [UInt8]) {
+    let (segmenter, facts) = (handle, info)
+    let count = facts.outputHeight * facts.outputWidth
+    var probability: [Float] = []
+    let alpha = try [UInt8](unsafeUninitializedCapacity: count) { alpha, alphas in
+      probability = try [Float](unsafeUninitializedCapacity: count) { probability, written in
+        try check { error in
+          segcore_segmenter_activate(
+            segmenter, output, output.count, probability.baseAddress, alpha.baseAddress, count, error)
+        }
+        written = count
+      }
+      alphas = count
+    }
+    return (probability, alpha)
+  }
 }
 
 extension Segmenter.Options {

@@ -161,6 +161,11 @@ SEGCORE_EXPORT segcore_code segcore_segmenter_invoke(segcore_segmenter* segmente
                                                      size_t input_count, float* output, size_t output_count,
                                                      segcore_error* error);
 
+/** Output tensor to the planes of a mask: `pixels` says how many values `probability` and `alpha` hold each. */
+SEGCORE_EXPORT segcore_code segcore_segmenter_activate(segcore_segmenter* segmenter, const float* output,
+                                                       size_t output_count, float* probability, uint8_t* alpha,
+                                                       size_t pixels, segcore_error* error);
+
 /* --- mask ------------------------------------------------------------------------------------------------------- */
 
 /** NULL only where memory is out. */

@@ -2,6 +2,7 @@
 import Foundation
 import SegKit
 
+@testable import BenchmarkKit
 @testable import RTIOSKit
 
 /// A camera that gives the same picture when it is told to, as fast as that.
@@ -97,4 +98,35 @@ final class Folder {
   let url = FileManager.default.temporaryDirectory.appendingPathComponent("rtios-\(UUID().uuidString)")
   init() throws { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) }
   deinit { try? FileManager.default.removeItem(at: url) }
+}
+
+/// A packed suite of two pictures of 24 × 32 pixels, without masks (docs/suite.md).
+enum TinySuite {
+  static func write(to folder: URL) throws {
+    let images = folder.appendingPathComponent("images")
+    try FileManager.default.createDirectory(at: images, withIntermediateDirectories: true)
+    let cases = try ["a", "b"].map { id in
+      let pixels = Data((0..<32 * 24 * 3).map { UInt8(truncatingIfNeeded: $0 &* (id == "a" ? 7 : 11)) })
+      let file = images.appendingPathComponent("\(id).npy")
+      try pixels.write(to: file)
+      let hash = try Machine.hash(ofFile: file.path)
+      try (npyHeader + pixels).write(to: file)
+      let fileHash = try Machine.hash(ofFile: file.path)
+      return """
+        {"id": "\(id)", "height": 32, "width": 24, "mask": null, "tags": [], "provenance": "made by a test",
+         "image": {"file": "images/\(id).npy", "sha256": "\(hash)", "file_sha256": "\(fileHash)"}}
+        """
+    }
+    let json = """
+      {"schema": "segmentation-suite/1", "id": "tiny", "cases": [\(cases.joined(separator: ","))]}
+      """
+    try Data(json.utf8).write(to: folder.appendingPathComponent("suite.json"))
+  }
+
+  /// NPY version 1.0: magic number, length of the text, the text, which is filled up to 128 bytes.
+  private static var npyHeader: Data {
+    let text = "{'descr': '|u1', 'fortran_order': False, 'shape': (32, 24, 3), }"
+    let filled = text + String(repeating: " ", count: 117 - text.count) + "\n"
+    return Data([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59, 1, 0, 118, 0]) + Data(filled.utf8)
+  }
 }

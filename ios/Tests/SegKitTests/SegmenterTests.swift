@@ -50,8 +50,10 @@ import Testing
 
     let tensor = try segmenter.preprocess(frame)
     let output = try segmenter.invoke(tensor)
+    let activated = try segmenter.activate(output)
 
-    let probability = mask.probability
+    let (probability, alpha) = (mask.probability, mask.alpha)
+    #expect(activated.probability == probability && activated.alpha == alpha)
     #expect(tensor.count == info.inputHeight * info.inputWidth * 3)
     #expect(tensor.allSatisfy { (-1...1).contains($0) })
     #expect(output == probability)
