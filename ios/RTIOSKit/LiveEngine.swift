@@ -2,12 +2,10 @@
 import Dispatch
 import SegKit
 
-/// Where drawn frames are shown.
+/// Where drawn frames are shown, as the camera gave them: neither turned nor mirrored.
 public protocol FrameDisplay: Sendable {
   /// Called on the core's render thread; the pixels are valid until it returns.
-  ///
-  /// - Parameter orientation: what makes the frame upright; it is drawn as the camera gave it.
-  func show(_ frame: Pipeline.Presented, orientation: Orientation)
+  func show(_ frame: Pipeline.Presented)
 }
 
 /// A network with its pipeline, from frames to what is shown.
@@ -52,9 +50,9 @@ public final class LiveEngine: Sendable {
   /// Starts to show frames.
   public func start(_ display: any FrameDisplay) throws {
     try pipeline.start { [orientation, statistics, taps] frame in
-      let turned = orientation.withLock { $0 }
-      display.show(frame, orientation: turned)
+      display.show(frame)
       statistics.withLock { $0.add(frame.times, hidden: frame.hidden, at: now()) }
+      let turned = orientation.withLock { $0 }
       taps.withLock { taps in taps.removeAll { !$0(frame, turned) } }
       return true
     }

@@ -170,7 +170,7 @@ import SegKit
       try file.save(settings)
       try engine?.set(background: settings.background)
     } catch {
-      state.notice = Message(.error, "\(error)")
+      tell(error)
     }
     let needsRun = (try? wantedRequest()) != request || settings.camera != before.camera
     if engine != nil, needsRun { await run() }
@@ -182,7 +182,7 @@ import SegKit
     do {
       try engine?.set(picture: image)
     } catch {
-      state.notice = Message(.error, "\(error)")
+      tell(error)
     }
     await change { $0.effect = .image }
   }
@@ -229,21 +229,27 @@ import SegKit
   // MARK: - Export
 
   public func takePhoto() async {
-    guard let engine else { return }
+    guard let engine, await mayAdd() else { return }
     do {
       try await library.save(engine.nextImage())
       state.notice = Message(.photoSaved)
     } catch {
-      state.notice = Message(.error, "\(error)")
+      tell(error)
     }
   }
 
-  public func startRecording() {
-    guard let engine, recorder == nil else { return }
+  private func mayAdd() async -> Bool {
+    let may = await library.mayAdd()
+    if !may { state.notice = Message(.photosRefused) }
+    return may
+  }
+
+  public func startRecording() async {
+    guard recorder == nil, await mayAdd(), let engine else { return }
     let recorder = MovieRecorder(library)
     self.recorder = recorder
     state.recording = true
-    engine.tap { recorder.take($0, $1) }
+    engine.tap(recorder.take)
   }
 
   public func stopRecording() async {
@@ -253,9 +259,13 @@ import SegKit
       try await recorder.finish()
       state.notice = Message(.movieSaved)
     } catch {
-      state.notice = Message(.error, "\(error)")
+      tell(error)
     }
   }
+
+  // MARK: - Notices
+
+  public func tell(_ error: any Error) { state.notice = Message(.error, "\(error)") }
 
   public func dismissNotice() { state.notice = nil }
 }

@@ -16,6 +16,8 @@ public protocol MovieWriter: Sendable {
 
 /// Where pictures and movies go.
 public protocol MediaLibrary: Sendable {
+  /// Whether something may be added; asks the user the first time.
+  func mayAdd() async -> Bool
   /// Puts a picture among the user's photos.
   func save(_ picture: Image) async throws
   /// Puts a movie among the user's photos; the file may be moved.

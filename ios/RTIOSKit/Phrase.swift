@@ -32,6 +32,7 @@ public enum Phrase: String, CaseIterable, Sendable {
   case stopMovie = "live.movie.stop"
   case photoSaved = "live.photo.saved"
   case movieSaved = "live.movie.saved"
+  case photosRefused = "live.photos.refused"
   case switchCamera = "live.camera"
   case tryAgain = "live.again"
   case ok = "ok"

@@ -26,25 +26,27 @@ public struct RecordedRun: Equatable, Sendable, Identifiable {
 
   /// nil if the folder has no `run.json` that can be read.
   public init?(_ folder: URL) {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
     guard let data = try? Data(contentsOf: folder.appendingPathComponent("run.json")),
-      let facts = try? JSONDecoder().decode(Facts.self, from: data)
+      let facts = try? decoder.decode(Facts.self, from: data)
     else { return nil }
-    (id, self.folder, label, suite) = (facts.run_id, folder, facts.label, facts.suite.id)
-    (lane, status, startedAt) = (facts.lane, facts.status, facts.started_at)
-    median = facts.timing.steady?.p50_ns.map { $0 / 1e6 }
+    (id, self.folder, label, suite) = (facts.runId, folder, facts.label, facts.suite.id)
+    (lane, status, startedAt) = (facts.lane, facts.status, facts.startedAt)
+    median = facts.timing.steady?.p50Ns.map { $0 / 1e6 }
   }
 
-  /// The keys of `run.json` that are read, under their names there.
+  /// The keys of `run.json` that are read.
   private struct Facts: Decodable {
     struct Suite: Decodable { let id: String }
     struct Timing: Decodable { let steady: Steady? }
-    struct Steady: Decodable { let p50_ns: Double? }
-    let run_id: String
+    struct Steady: Decodable { let p50Ns: Double? }
+    let runId: String
     let label: String
     let suite: Suite
     let lane: String
     let status: String
-    let started_at: String
+    let startedAt: String
     let timing: Timing
   }
 }

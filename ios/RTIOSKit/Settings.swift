@@ -25,6 +25,15 @@ public struct LiveSettings: Equatable, Sendable, Codable {
     public var blue: UInt8
 
     public init(red: UInt8, green: UInt8, blue: UInt8) { (self.red, self.green, self.blue) = (red, green, blue) }
+
+    /// Red, green and blue from 0 to 1; what lies outside is moved to the nearer end.
+    public init(_ parts: [Double]) {
+      let bytes = parts.map { UInt8((min(max($0, 0), 1) * 255).rounded()) }
+      self.init(red: bytes[0], green: bytes[1], blue: bytes[2])
+    }
+
+    /// Red, green and blue from 0 to 1.
+    public var parts: [Double] { [red, green, blue].map { Double($0) / 255 } }
   }
 
   /// The core's word for the effect.

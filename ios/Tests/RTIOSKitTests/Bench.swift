@@ -32,8 +32,8 @@ import SegKit
 final class Screen: FrameDisplay {
   private let kept = Locked<[Image]>([])
 
-  func show(_ frame: Pipeline.Presented, orientation: Orientation) {
-    guard let image = try? frame.image().upright(orientation) else { return }
+  func show(_ frame: Pipeline.Presented) {
+    guard let image = try? frame.image() else { return }
     kept.withLock { $0.append(image) }
   }
 
@@ -46,8 +46,11 @@ final class Album: MediaLibrary {
   let pictures = Locked<[Image]>([])
   let movies = Locked<[[Double]]>([])
   let full: Bool
+  let allowed: Bool
 
-  init(full: Bool = false) { self.full = full }
+  init(full: Bool = false, allowed: Bool = true) { (self.full, self.allowed) = (full, allowed) }
+
+  func mayAdd() async -> Bool { allowed }
 
   func save(_ picture: Image) async throws {
     if full { throw Full() }
