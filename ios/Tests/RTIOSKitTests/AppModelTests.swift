@@ -12,9 +12,7 @@ import Testing
 
   private func running() async throws -> AppModel {
     let bundle = folder.url.appendingPathComponent("app")
-    try FileManager.default.createDirectory(at: bundle, withIntermediateDirectories: true)
-    try FileManager.default.createSymbolicLink(
-      at: bundle.appendingPathComponent("Models"), withDestinationURL: Shipped.models)
+    try Shipped.copyModel(to: bundle.appendingPathComponent("Models"))
     let app = AppModel(
       camera: camera, display: Screen(), library: Album(), places: Places(bundle: bundle, documents: folder.url))
     await app.live.start()

@@ -88,6 +88,13 @@ enum Shipped {
 
   static func model(_ variant: String) -> URL { models.appendingPathComponent("portrait/model.\(variant).tflite") }
 
+  /// Puts one variant of the shipped model into a folder of model folders.
+  static func copyModel(to models: URL) throws {
+    let folder = models.appendingPathComponent("portrait")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try FileManager.default.copyItem(at: model("int8"), to: folder.appendingPathComponent("model.int8.tflite"))
+  }
+
   static func picture(width: Int = 64, height: Int = 48, format: PixelFormat = .bgra) throws -> Image {
     let bytes = (0..<width * height * format.bytesPerPixel).map { index in
       index % 4 == 3 && format == .bgra ? 255 : UInt8(truncatingIfNeeded: index &* 31)

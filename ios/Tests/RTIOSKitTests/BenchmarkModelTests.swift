@@ -15,10 +15,7 @@ import Testing
     folder = try Folder()
     places = Places(bundle: folder.url.appendingPathComponent("app"), documents: folder.url)
     try TinySuite.write(to: places.suites.appendingPathComponent("tiny"))
-    let models = folder.url.appendingPathComponent("app/Models/portrait")
-    try FileManager.default.createDirectory(at: models, withIntermediateDirectories: true)
-    let name = models.appendingPathComponent("model.int8.tflite")
-    try FileManager.default.copyItem(at: Shipped.model("int8"), to: name)
+    try Shipped.copyModel(to: folder.url.appendingPathComponent("app/Models"))
   }
 
   private func model(_ environment: any BenchmarkEnvironment = SystemEnvironment()) -> BenchmarkModel {
