@@ -29,7 +29,8 @@ public final class LiveEngine: Sendable {
   private let pipeline: Pipeline
   private let orientation = Locked(Orientation.upright)
   private let statistics = Locked(FrameStatistics())
-  private let taps = Locked<[Tap]>([])
+  /// nil once it has ended.
+  private let taps = Locked<[Tap]?>([])
 
   /// Sees one frame, or the end; false where it wants no more.
   typealias Tap = @Sendable (Pipeline.Presented?, Orientation) -> Bool
@@ -53,7 +54,7 @@ public final class LiveEngine: Sendable {
       display.show(frame)
       statistics.withLock { $0.add(frame.times, hidden: frame.hidden, at: now()) }
       let turned = orientation.withLock { $0 }
-      taps.withLock { taps in taps.removeAll { !$0(frame, turned) } }
+      taps.withLock { taps in taps?.removeAll { !$0(frame, turned) } }
       return true
     }
   }
@@ -68,12 +69,12 @@ public final class LiveEngine: Sendable {
   /// What makes the frames from now on upright.
   public func turn(_ orientation: Orientation) { self.orientation.withLock { $0 = orientation } }
 
-  /// Ends at once. Whoever waits for a frame is told.
+  /// Ends for good, at once. Whoever waits for a frame is told.
   public func stop() {
     try? pipeline.stop()  // an error has reached the caller of `push`
     let left = taps.withLock { taps in
-      defer { taps = [] }
-      return taps
+      defer { taps = nil }
+      return taps ?? []
     }
     for tap in left { _ = tap(nil, .upright) }
   }
@@ -101,7 +102,13 @@ public final class LiveEngine: Sendable {
   }
 
   /// Lets somebody see the frames from the next one on.
-  func tap(_ tap: @escaping Tap) { taps.withLock { $0.append(tap) } }
+  func tap(_ tap: @escaping Tap) {
+    let lives = taps.withLock { taps in
+      taps?.append(tap)
+      return taps != nil
+    }
+    if !lives { _ = tap(nil, .upright) }
+  }
 }
 
 /// Nanoseconds of a clock that only goes forward.

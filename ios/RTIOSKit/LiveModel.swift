@@ -229,7 +229,7 @@ import SegKit
   // MARK: - Export
 
   public func takePhoto() async {
-    guard let engine, await mayAdd() else { return }
+    guard await mayAdd(), let engine else { return }
     do {
       try await library.save(engine.nextImage())
       state.notice = Message(.photoSaved)

@@ -184,7 +184,7 @@ import Testing
     #expect(model.state.notice == Message(.photosRefused) && !model.state.recording)
   }
 
-  @Test func aPhotoEndsWithTheSession() async throws {
+  @Test(.timeLimit(.minutes(1))) func aPhotoEndsWithTheSession() async throws {
     let model = await running()
     let photo = Task { await model.takePhoto() }
     try await Task.sleep(nanoseconds: 20_000_000)
