@@ -47,6 +47,7 @@ test-system: $(READY) test-core test-rtcpp test-swift ## run the tests that need
 	  echo "xvfb, xdotool or imagemagick is missing: the window tests will be skipped" >&2
 	@command -v slurmctld > /dev/null && command -v munged > /dev/null || { $(ASROOT) slurm-wlm munge > /dev/null; } || \
 	  echo "slurm-wlm or munge is missing: the tests of slurm/ will be skipped" >&2
+	@! command -v swift > /dev/null || swift build --quiet -c release --product segbench-swift
 	$(BIN)/pytest -m system $(ARGS)
 
 rtcpp: $(READY) ## build the live application rt_apps/rtcpp, into core/build/rtcpp

@@ -49,6 +49,8 @@ let package = Package(
       name: "segbench-swift", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/segbench-swift"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
     .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
+    .testTarget(
+      name: "BenchmarkKitTests", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/Tests/BenchmarkKitTests"),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17

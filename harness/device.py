@@ -73,7 +73,7 @@ class OtherProcesses:
     """How much of the processors others use while a measurement runs.
 
     Args:
-        own: ids of the processes whose work is the measurement's; this one counts with them.
+        own: ids of the processes whose work is the measurement's, their children included; this one counts with them.
     """
 
     def __init__(self, own: Iterable[int]) -> None:
@@ -96,10 +96,12 @@ class OtherProcesses:
         total = 0.0
         for pid in self._own:
             try:
-                used = psutil.Process(pid).cpu_times()
+                process = psutil.Process(pid)
+                children = process.children(recursive=True) if pid != os.getpid() else []
+                times = [one.cpu_times() for one in (process, *children)]
             except psutil.Error:
                 continue  # it has ended; what it used is counted to others, which is on the safe side
-            total += used.user + used.system
+            total += sum(used.user + used.system for used in times)
         return total
 
 

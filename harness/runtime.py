@@ -9,6 +9,7 @@ monotonic clock. It knows no statistics and no verdicts. Packages register runti
 from __future__ import annotations
 
 import abc
+import importlib.util
 import re
 import time
 from dataclasses import dataclass, field
@@ -72,6 +73,10 @@ class RuntimeFailure(Exception):
     """A runtime could not load or run a model; the message says which and why."""
 
 
+class RuntimeCrash(RuntimeFailure):
+    """The process that runs the model for a runtime is gone; the message says what became of it."""
+
+
 class Runtime(abc.ABC):
     """``activate``, then ``infer_image`` or ``infer_tensor`` as often as needed, then ``deactivate``.
 
@@ -104,6 +109,11 @@ class Runtime(abc.ABC):
 
     def deactivate(self) -> None:
         """Free the model."""
+
+    def peak_memory(self) -> tuple[int, str] | None:
+        """Highest resident memory so far of the process that runs the model, in bytes, and how it was measured; None
+        where that is this process."""
+        return None
 
     def decode(self, path: Path) -> np.ndarray:
         """A frame ``(H, W, 3)`` uint8 RGB from a picture of the suite (PNG or NPY)."""
@@ -207,3 +217,11 @@ def installed_version(*distributions: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def litert_library() -> str:
+    """The library of the ``ai-edge-litert`` that this environment has, so that all runtimes on the core run the release
+    that ``tflite`` runs; empty where the core is left to look for one itself."""
+    spec = importlib.util.find_spec("ai_edge_litert")
+    places = spec.submodule_search_locations or () if spec else ()
+    return next((str(library) for place in places for library in Path(place).glob("libLiteRt.*")), "")

@@ -50,7 +50,7 @@ class Supervisor:
         reference: the runtime's class as ``module:Class``.
         log: file that the worker's standard error goes to.
         timeout: seconds that one request may take.
-        memory_limit: bytes of resident memory that the worker may use; None for no limit.
+        memory_limit: bytes of resident memory that the worker and its children may use; None for no limit.
         python: interpreter to start it with; another environment's for another released runtime.
         packages: folder from which it imports the harness.
     """
@@ -147,7 +147,8 @@ class Supervisor:
         import psutil
 
         try:
-            resident = psutil.Process(self._process.pid).memory_info().rss
+            process = psutil.Process(self._process.pid)
+            resident = sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
         except psutil.Error:
             return
         if resident > self.memory_limit:

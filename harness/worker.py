@@ -24,7 +24,7 @@ import numpy as np
 
 from harness import contract as contracts
 from harness import files
-from harness.runtime import Inference, Options, Runtime, RuntimeFailure
+from harness.runtime import Inference, Options, Runtime, RuntimeCrash, RuntimeFailure
 
 _CACHED_FRAMES = 16
 
@@ -95,8 +95,8 @@ class Worker:
         return {"samples": samples}
 
     def peak(self) -> dict[str, Any]:
-        """Highest resident memory of this process so far."""
-        peak, how = peak_memory()
+        """Highest resident memory so far of the process that runs the model."""
+        peak, how = self.runtime.peak_memory() or peak_memory()
         return {"peak_bytes": peak, "how": how}
 
     def _infer(self, lane: str, image: Path) -> Inference:
@@ -155,6 +155,8 @@ def main() -> None:
             if worker is None:
                 worker = Worker(getattr(importlib.import_module(module), name)())
             reply = getattr(worker, request.pop("op"))(**request)
+        except RuntimeCrash as error:
+            reply = {"error": {"kind": "crash", "message": str(error)}}
         except (RuntimeFailure, contracts.ContractError) as error:
             reply = {"error": {"kind": "model", "message": str(error)}}
         except MemoryError:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from harness.contract import Contract
-from harness.runtime import Availability, Facts, Inference, Options, Runtime, RuntimeFailure, installed_version
+from harness.runtime import (
+    Availability,
+    Facts,
+    Inference,
+    Options,
+    Runtime,
+    RuntimeFailure,
+    installed_version,
+    litert_library,
+)
 
 _REMEDY = "install a C++17 compiler (Debian, Ubuntu: apt-get install g++), then install this package again"
 
@@ -45,7 +53,7 @@ class CoreRuntime(Runtime):
                 str(path),
                 threads=options.threads,
                 accelerator=accelerator,
-                litert_library=_litert_library(),
+                litert_library=litert_library(),
                 contract=contract.to_toml(),
             )
         except segcore.Error as error:
@@ -102,14 +110,6 @@ class CoreRuntime(Runtime):
 
     def deactivate(self) -> None:
         self.__dict__.pop("_segmenter", None)
-
-
-def _litert_library() -> str:
-    """The library of the ``ai-edge-litert`` that this environment has, so that ``core`` and ``tflite`` run the same
-    release; empty where the core is left to look for one itself."""
-    spec = importlib.util.find_spec("ai_edge_litert")
-    places = spec.submodule_search_locations or () if spec else ()
-    return next((str(library) for place in places for library in Path(place).glob("libLiteRt.*")), "")
 
 
 def _version() -> str:

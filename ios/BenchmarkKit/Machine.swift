@@ -34,7 +34,7 @@ package enum Machine {
   ///   - label: what runs are called by default.
   package static func commandLine(program: String, label: String, _ arguments: [String]) throws(SegKitError) -> JSON {
     var words = ([program] + arguments).map { strdup($0) }
-    defer { words.forEach { free($0) } }
+    defer { for word in words { free(word) } }
     var text: UnsafeMutablePointer<CChar>?
     let count = Int32(words.count)
     try check { error in segbundle_command_line(program, label, count, &words, &text, error) }

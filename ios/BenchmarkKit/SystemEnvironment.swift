@@ -5,9 +5,6 @@ import Foundation
 public struct SystemEnvironment: BenchmarkEnvironment {
   public let tool: String
   private let memoryPass: (@Sendable () throws -> PeakMemory)?
-  #if canImport(Darwin)
-    private let watch = SystemWatch.shared
-  #endif
 
   /// - Parameters:
   ///   - tool: name of the program.

@@ -12,18 +12,21 @@ public enum Background: Equatable, Sendable {
   case image
 
   /// The core's own choice.
-  public static let defaultBlur: Int = {
+  public static let defaultBlur = Int(defaults.blur_permille)
+  /// The core's own choice.
+  public static let defaultFeather = Int(defaults.feather)
+
+  private static var defaults: segcore_compositor_options {
     var core = segcore_compositor_options()
     segcore_compositor_options_init(&core, MemoryLayout<segcore_compositor_options>.size)
-    return Int(core.blur_permille)
-  }()
+    return core
+  }
 
   /// The core's struct for it.
   ///
-  /// - Parameter feather: how far the edge is moved inward, 0 to 127.
+  /// - Parameter feather: alpha below it is background, above 255 - feather person; 0 to 127.
   func core(feather: Int) -> segcore_compositor_options {
-    var core = segcore_compositor_options()
-    segcore_compositor_options_init(&core, MemoryLayout<segcore_compositor_options>.size)
+    var core = Self.defaults
     core.feather = Int32(clamping: feather)
     switch self {
     case .none: core.background = Int32(SEGCORE_BACKGROUND_NONE)
@@ -44,7 +47,7 @@ public struct Compositor: ~Copyable, @unchecked Sendable {
   private let handle: OpaquePointer
 
   /// - Throws: ``SegKitError`` if a value is out of its range.
-  public init(background: Background = .blur(), feather: Int = 0) throws(SegKitError) {
+  public init(background: Background = .blur(), feather: Int = Background.defaultFeather) throws(SegKitError) {
     handle = try withUnsafePointer(to: background.core(feather: feather)) { options throws(SegKitError) in
       try made { compositor, error in segcore_compositor_create(options, compositor, error) }
     }
@@ -53,7 +56,7 @@ public struct Compositor: ~Copyable, @unchecked Sendable {
   deinit { segcore_compositor_destroy(handle) }
 
   /// Changes what is drawn from the next frame on.
-  public mutating func set(background: Background, feather: Int = 0) throws(SegKitError) {
+  public mutating func set(background: Background, feather: Int = Background.defaultFeather) throws(SegKitError) {
     try withUnsafePointer(to: background.core(feather: feather)) { options throws(SegKitError) in
       try check { error in segcore_compositor_set_options(handle, options, error) }
     }

@@ -120,7 +120,7 @@ public final class Pipeline: @unchecked Sendable {
   /// - Parameter segmenter: is the pipeline's from now on.
   public init(
     _ segmenter: consuming Segmenter, refiner: Refiner.Options = .init(), background: Background = .blur(),
-    feather: Int = 0, options: Options = .init()
+    feather: Int = Background.defaultFeather, options: Options = .init()
   ) throws(SegKitError) {
     let owned = segmenter.release()  // the core takes it over even where it fails
     let parts = (refiner.core, background.core(feather: feather), options.core)
@@ -186,7 +186,7 @@ public final class Pipeline: @unchecked Sendable {
   }
 
   /// Changes what is drawn, from one of the next frames on.
-  public func set(background: Background, feather: Int = 0) throws(SegKitError) {
+  public func set(background: Background, feather: Int = Background.defaultFeather) throws(SegKitError) {
     try withUnsafePointer(to: background.core(feather: feather)) { options throws(SegKitError) in
       try check { error in segcore_pipeline_set_background(handle, options, error) }
     }

@@ -46,9 +46,12 @@ final class Server {
   }
 
   private func load(_ request: JSON) throws -> Reply {
+    guard let accelerator = Accelerator.allCases.first(where: { "\($0)" == request["delegate"].string }) else {
+      throw SegKitError(
+        .unsupported, "SegKit runs on the cpu, gpu or npu, not on \(request["delegate"].string ?? "nothing")")
+    }
     let options = Segmenter.Options(
-      threads: request["threads"].int ?? 1,
-      accelerator: Accelerator.allCases.first { "\($0)" == request["delegate"].string } ?? .cpu,
+      threads: request["threads"].int ?? 1, accelerator: accelerator,
       liteRTLibrary: request["litert"].string, contract: request["contract"].string)
     let loaded = try FramePath(Segmenter(contentsOfFile: request["model"].string ?? "", options: options))
     path = loaded

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`segbench`: run bundles without Python are what Python's are, whatever happens on the way.
+"""`segbench` and `segbench-swift`: run bundles without Python are what Python's are, whatever happens on the way.
 
-The command is looked for in ``SEGBENCH``, beside the interpreter, and on the path.
+segbench is looked for in ``SEGBENCH``, beside the interpreter, and on the path; the other one where the runtime
+``swift`` looks for it.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,38 +29,46 @@ import harness
 from harness import bundle, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
 from harness.request import LANES
+from tests import swift
+from tests.core.cuts import cut_off, put_down
 from tests.harness.commands import bundles_in
 from tests.harness.commands import run as run_harness
 
 MODEL = resources.default_model() / "model.fp32.tflite"
 
 
-@functools.cache
-def command() -> str | None:
-    beside = Path(sys.executable).parent / "segbench"
-    return os.environ.get("SEGBENCH") or (str(beside) if beside.exists() else shutil.which("segbench"))
+@dataclass(frozen=True)
+class Program:
+    """A program with the command line of segbench."""
 
+    name: str
+    label: str
+    path: str
 
-@pytest.fixture(autouse=True)
-def _built() -> None:
-    if command() is None:
-        pytest.skip("segbench is not built: make setup, with a C++ compiler")
+    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        words = [self.path, *map(str, arguments)]
+        return subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=180, check=False)
+
+    def bench(
+        self, cases: Path, out: Path, *more: str | Path, model: Path = MODEL, profile: str = "none"
+    ) -> subprocess.CompletedProcess[str]:
+        return self("--model", model, "--suite", cases, "--out", out, "--profile", profile, *more)
 
 
 def environment() -> dict[str, str]:
-    """The environment in which LiteRT is found wherever segbench lies."""
+    """The environment in which LiteRT is found wherever the program lies."""
     return {"VIRTUAL_ENV": sys.prefix, **os.environ}
 
 
-def segbench(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    words = [str(command()), *map(str, arguments)]
-    return subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=180, check=False)
-
-
-def bench(
-    cases: Path, out: Path, *more: str | Path, model: Path = MODEL, profile: str = "none"
-) -> subprocess.CompletedProcess[str]:
-    return segbench("--model", model, "--suite", cases, "--out", out, "--profile", profile, *more)
+@pytest.fixture(scope="module", params=["segbench", pytest.param("segbench-swift", marks=pytest.mark.system)])
+def program(request: pytest.FixtureRequest) -> Program:
+    if request.param == "segbench-swift":
+        return Program("segbench-swift", "swift", swift.program())
+    beside = Path(sys.executable).parent / "segbench"
+    path = os.environ.get("SEGBENCH") or (str(beside) if beside.exists() else shutil.which("segbench"))
+    if path is None:
+        pytest.skip("segbench is not built: make setup, with a C++ compiler")
+    return Program("segbench", "segbench", path)
 
 
 def figures(count: int) -> list[suite_making.Entry]:
@@ -92,10 +101,10 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(program: Program, cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a complete run of both lanes."""
     out = tmp_path_factory.mktemp("done") / "out"
-    ended = bench(cases, out)
+    ended = program.bench(cases, out)
     assert ended.returncode == 0, ended.stderr
     return out
 
@@ -111,10 +120,10 @@ def assert_same_tensors(found: bundle.Bundle, expected: bundle.Bundle) -> None:
 # --- what it leaves ------------------------------------------------------------------------------
 
 
-def test_a_run_leaves_one_verified_bundle_per_lane(done: Path, cases: Path) -> None:
+def test_a_run_leaves_one_verified_bundle_per_lane(program: Program, done: Path, cases: Path) -> None:
     found = bundles_in(done)
 
-    assert set(found) == {("segbench", "tensor"), ("segbench", "image")}
+    assert set(found) == {(program.label, "tensor"), (program.label, "image")}
     assert len({b.facts["session"]["id"] for b in found.values()}) == 1
     for one in found.values():
         one.verify()
@@ -141,12 +150,17 @@ def python(request: pytest.FixtureRequest, cases: Path, tmp_path_factory: pytest
     return request.param, out
 
 
+def kind(value: object) -> type:
+    """A JSON value's type; 10 and 10.0 are the same there."""
+    return float if type(value) is int else type(value)
+
+
 @pytest.mark.parametrize("python", [1], indirect=True)
-def test_run_json_has_the_keys_that_python_writes(done: Path, python: tuple[int, Path]) -> None:
+def test_run_json_has_the_keys_that_python_writes(program: Program, done: Path, python: tuple[int, Path]) -> None:
     folder = python[1]
 
     for lane in LANES:
-        ours = bundles_in(done)["segbench", lane].facts
+        ours = bundles_in(done)[program.label, lane].facts
         theirs = bundles_in(folder)["tflite:fp32", lane].facts
         assert ours.keys() == theirs.keys()
         for key in ("session", "suite", "model", "device", "protocol", "conditions", "timing", "memory"):
@@ -155,21 +169,23 @@ def test_run_json_has_the_keys_that_python_writes(done: Path, python: tuple[int,
         assert ours["model"]["sha256"] == theirs["model"]["sha256"]
         assert ours["runtime"]["requested"] == theirs["runtime"]["requested"]
         assert ours["tool"]["version"] == harness.__version__
-        assert {name: type(value) for name, value in ours["protocol"].items()} == {
-            name: type(value) for name, value in theirs["protocol"].items()
+        assert {name: kind(value) for name, value in ours["protocol"].items()} == {
+            name: kind(value) for name, value in theirs["protocol"].items()
         }
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_both_lanes_are_python_s_bit_for_bit(
-    cases: Path, python: tuple[int, Path], tmp_path: Path, variant: str
+    program: Program, cases: Path, python: tuple[int, Path], tmp_path: Path, variant: str
 ) -> None:
     threads, folder = python
 
-    ours = bench(cases, tmp_path / "out", "--threads", str(threads), model=MODEL.with_name(f"model.{variant}.tflite"))
+    ours = program.bench(
+        cases, tmp_path / "out", "--threads", str(threads), model=MODEL.with_name(f"model.{variant}.tflite")
+    )
 
     assert ours.returncode == 0, ours.stderr
-    label = "segbench" if variant == "fp32" else f"segbench:{variant}"
+    label = program.label if variant == "fp32" else f"{program.label}:{variant}"
     for lane in LANES:
         found = bundles_in(tmp_path / "out")[label, lane]
         assert_same_tensors(found, bundles_in(folder)[f"tflite:{variant}", lane])
@@ -179,7 +195,7 @@ def test_both_lanes_are_python_s_bit_for_bit(
 
 @pytest.mark.parametrize("python", [1], indirect=True)
 def test_compare_takes_its_bundles_beside_python_s(
-    done: Path, cases: Path, python: tuple[int, Path], tmp_path: Path
+    program: Program, done: Path, cases: Path, python: tuple[int, Path], tmp_path: Path
 ) -> None:
     ended = run_harness(
         *("compare", *sorted(python[1].glob("tflite-fp32-*.run")), *sorted(done.glob("*.run"))),
@@ -187,14 +203,14 @@ def test_compare_takes_its_bundles_beside_python_s(
     )
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "segbench" in ended.stdout
+    assert program.label in ended.stdout
 
 
-def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(cases: Path, tmp_path: Path) -> None:
-    ended = bench(cases, tmp_path / "out", "--lane", "image", profile="quick")
+def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(program: Program, cases: Path, tmp_path: Path) -> None:
+    ended = program.bench(cases, tmp_path / "out", "--lane", "image", profile="quick")
 
     assert ended.returncode == 0, ended.stderr
-    found = bundles_in(tmp_path / "out")["segbench", "image"]
+    found = bundles_in(tmp_path / "out")[program.label, "image"]
     found.verify()
     samples = found.samples()
     assert samples["seq"].tolist() == list(range(len(samples)))
@@ -214,27 +230,27 @@ def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(cases: Path, tmp
     assert found.facts["conditions"].keys() == {"before", "during", "after"}
 
 
-def test_a_motion_suite_has_the_hash_that_python_gives_it(tmp_path: Path) -> None:
+def test_a_motion_suite_has_the_hash_that_python_gives_it(program: Program, tmp_path: Path) -> None:
     made = run_harness("suite", "motion", "--out", tmp_path / "motion", "--frames", "2", "--size", "160x96")
     assert made.returncode == 0, made.stderr
     packed = suite_making.pack(suite.load(tmp_path / "motion"), tmp_path / "packed")
 
-    ended = bench(packed.root, tmp_path / "out", "--lane", "tensor")
+    ended = program.bench(packed.root, tmp_path / "out", "--lane", "tensor")
 
     assert ended.returncode == 0, ended.stderr
-    assert bundles_in(tmp_path / "out")["segbench", "tensor"].facts["suite"]["sha256"] == packed.sha256
+    assert bundles_in(tmp_path / "out")[program.label, "tensor"].facts["suite"]["sha256"] == packed.sha256
 
 
-def test_output_is_json_where_asked_for(cases: Path, tmp_path: Path) -> None:
-    ended = bench(cases, tmp_path / "out", "--lane", "tensor", "--json", "--label", "c++ core")
+def test_output_is_json_where_asked_for(program: Program, cases: Path, tmp_path: Path) -> None:
+    ended = program.bench(cases, tmp_path / "out", "--lane", "tensor", "--json", "--label", "c++ core")
 
     [row] = json.loads(ended.stdout)
     assert (row["label"], row["lane"], row["status"], row["error"]) == ("c++ core", "tensor", "complete", None)
     assert bundle.open(row["bundle"]).label == "c++ core"
 
 
-def test_no_progress_is_shown_where_nobody_watches(cases: Path, tmp_path: Path) -> None:
-    ended = bench(cases, tmp_path / "out", "--lane", "tensor")
+def test_no_progress_is_shown_where_nobody_watches(program: Program, cases: Path, tmp_path: Path) -> None:
+    ended = program.bench(cases, tmp_path / "out", "--lane", "tensor")
 
     # LiteRT may write a line of its own.
     assert [line for line in ended.stderr.splitlines() if not line.startswith("INFO: Created TensorFlow")] == []
@@ -243,10 +259,10 @@ def test_no_progress_is_shown_where_nobody_watches(cases: Path, tmp_path: Path) 
 # --- interruptions -------------------------------------------------------------------------------
 
 
-def interrupt(cases: Path, out: Path, pattern: str, how: signal.Signals) -> int:
+def interrupt(program: Program, cases: Path, out: Path, pattern: str, how: signal.Signals) -> int:
     """Start a run, and stop it as soon as it has written a file; its exit status."""
     process = subprocess.Popen(
-        [str(command()), "--model", str(MODEL), "--suite", str(cases), "--out", str(out), "--profile", "none"],
+        [program.path, "--model", str(MODEL), "--suite", str(cases), "--out", str(out), "--profile", "none"],
         env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -270,14 +286,14 @@ def interrupt(cases: Path, out: Path, pattern: str, how: signal.Signals) -> int:
     ids=["at once", "in the first lane", "in the second lane"],
 )
 def test_the_same_command_completes_an_interrupted_run_to_the_same_result(
-    many: Path, tmp_path: Path, how: signal.Signals, status: int, moment: str
+    program: Program, many: Path, tmp_path: Path, how: signal.Signals, status: int, moment: str
 ) -> None:
-    assert bench(many, tmp_path / "whole").returncode == 0
+    assert program.bench(many, tmp_path / "whole").returncode == 0
 
-    assert interrupt(many, tmp_path / "out", moment, how) == status
+    assert interrupt(program, many, tmp_path / "out", moment, how) == status
     assert not list(tmp_path.glob("out/*-image-*.run/checksums.txt"))
 
-    resumed = bench(many, tmp_path / "out")
+    resumed = program.bench(many, tmp_path / "out")
 
     assert resumed.returncode == 0, resumed.stderr
     expected, found = bundles_in(tmp_path / "whole"), bundles_in(tmp_path / "out")
@@ -285,18 +301,18 @@ def test_the_same_command_completes_an_interrupted_run_to_the_same_result(
     for key, reference in expected.items():
         found[key].verify()
         assert_same_tensors(found[key], reference)
-    samples = found["segbench", "image"].samples()
-    assert sorted(samples["case"]) == sorted(case["id"] for case in found["segbench", "image"].cases())
+    samples = found[program.label, "image"].samples()
+    assert sorted(samples["case"]) == sorted(case["id"] for case in found[program.label, "image"].cases())
     assert samples["seq"].tolist() == list(range(60))
 
 
-def test_a_resumed_run_tells_which_start_a_frame_is_of(many: Path, tmp_path: Path) -> None:
-    interrupt(many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
+def test_a_resumed_run_tells_which_start_a_frame_is_of(program: Program, many: Path, tmp_path: Path) -> None:
+    interrupt(program, many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
 
     assert run_harness("run", "--resume", tmp_path / "out").returncode == 2, "which is another program"
-    assert bench(many, tmp_path / "out").returncode == 0
+    assert program.bench(many, tmp_path / "out").returncode == 0
 
-    found = bundles_in(tmp_path / "out")["segbench", "image"]
+    found = bundles_in(tmp_path / "out")[program.label, "image"]
     samples = found.samples()
     assert found.facts["protocol"]["restarts"] == 2
     assert samples["restart"].is_monotonic_increasing
@@ -304,26 +320,55 @@ def test_a_resumed_run_tells_which_start_a_frame_is_of(many: Path, tmp_path: Pat
     assert samples.loc[samples["phase"] == "cold", "restart"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("more", [["--threads", "2"], ["--label", "other"]], ids=["other threads", "another label"])
-def test_another_command_does_not_finish_an_interrupted_run(many: Path, tmp_path: Path, more: list[str]) -> None:
-    interrupt(many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
+@pytest.mark.parametrize("lane", LANES)
+def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_the_same_command(
+    program: Program, cases: Path, done: Path, tmp_path: Path, lane: str
+) -> None:
+    whole = bundles_in(done)[program.label, lane]
+    states = list(cut_off(whole.path))
+    assert len(states) >= 20
 
-    ended = bench(many, tmp_path / "out", *more)
+    for number, (name, files) in enumerate(states):
+        folder = tmp_path / f"{number}" / whole.path.name
+        put_down(files, folder)
+        if "run.json" in files:
+            begun = bundle.open(folder)
+            assert not (begun.complete and begun.has_checksums), name
+
+        ended = program.bench(cases, folder.parent, "--lane", lane)
+
+        assert ended.returncode == 0, f"{name}: {ended.stderr}"
+        [found] = bundles_in(folder.parent).values()
+        assert found.complete, name
+        found.verify()
+        assert_same_tensors(found, whole)
+        assert "run.json" not in files or found.path == folder
+        if lane == "image":
+            assert found.samples()["case"].tolist() == [case["id"] for case in whole.cases()], name
+
+
+@pytest.mark.parametrize("more", [["--threads", "2"], ["--label", "other"]], ids=["other threads", "another label"])
+def test_another_command_does_not_finish_an_interrupted_run(
+    program: Program, many: Path, tmp_path: Path, more: list[str]
+) -> None:
+    interrupt(program, many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
+
+    ended = program.bench(many, tmp_path / "out", *more)
 
     assert ended.returncode == 2
     assert "interrupted run of something else" in ended.stderr
 
 
-def test_a_suite_that_changed_meanwhile_is_another(many: Path, cases: Path, tmp_path: Path) -> None:
-    interrupt(many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
+def test_a_suite_that_changed_meanwhile_is_another(program: Program, many: Path, cases: Path, tmp_path: Path) -> None:
+    interrupt(program, many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
 
-    assert bench(cases, tmp_path / "out").returncode == 2
+    assert program.bench(cases, tmp_path / "out").returncode == 2
 
 
-def test_results_are_never_overwritten(done: Path, cases: Path) -> None:
+def test_results_are_never_overwritten(program: Program, done: Path, cases: Path) -> None:
     before = {path: path.read_bytes() for path in done.rglob("*") if path.is_file()}
 
-    ended = bench(cases, done)
+    ended = program.bench(cases, done)
 
     assert ended.returncode == 2
     assert "holds results already; choose another folder with --out" in ended.stderr
@@ -337,7 +382,7 @@ def assert_refused(ended: subprocess.CompletedProcess[str], out: Path, *words: s
     """One clear error, and nothing of a run is left."""
     assert ended.returncode == 2, ended.stderr + ended.stdout
     assert ended.stdout == ""
-    assert ended.stderr.startswith("segbench: ")
+    assert ended.stderr.startswith(f"{Path(ended.args[0]).name}: ")
     assert ended.stderr.count("\n") == 1
     for word in words:
         assert word in ended.stderr
@@ -399,24 +444,26 @@ def npy(array: np.ndarray) -> bytes:
         (lambda root: replace_image(root, npy(np.asfortranarray(np.zeros((96, 80, 3), np.uint8)))), "Fortran"),
     ],
 )
-def test_a_damaged_suite_is_refused(cases: Path, tmp_path: Path, damage: Callable[[Path], Any], word: str) -> None:
+def test_a_damaged_suite_is_refused(
+    program: Program, cases: Path, tmp_path: Path, damage: Callable[[Path], Any], word: str
+) -> None:
     root = shutil.copytree(cases, tmp_path / "suite")
     damage(root)
 
-    assert_refused(bench(root, tmp_path / "out"), tmp_path / "out", word)
+    assert_refused(program.bench(root, tmp_path / "out"), tmp_path / "out", word)
 
 
-def test_a_suite_of_png_files_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_suite_of_png_files_is_refused_with_the_remedy(program: Program, tmp_path: Path) -> None:
     root = suite_making.write(tmp_path / "png", "figures", figures(1)).root
 
-    assert_refused(bench(root, tmp_path / "out"), tmp_path / "out", "harness suite pack")
+    assert_refused(program.bench(root, tmp_path / "out"), tmp_path / "out", "harness suite pack")
 
 
 @pytest.mark.parametrize("file", ["suite.json", "images/figure-0.npy", "masks/figure-0.npy"])
 @given(data=st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_suite_with_any_byte_changed_is_refused_or_the_same(
-    cases: Path, tmp_path: Path, file: str, data: st.DataObject
+    program: Program, cases: Path, tmp_path: Path, file: str, data: st.DataObject
 ) -> None:
     shutil.rmtree(tmp_path, ignore_errors=True)
     root = shutil.copytree(cases, tmp_path / "suite")
@@ -425,7 +472,7 @@ def test_a_suite_with_any_byte_changed_is_refused_or_the_same(
     content[at] = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[at]))
     (root / file).write_bytes(content)
 
-    ended = bench(root, tmp_path / "out", "--lane", "tensor")
+    ended = program.bench(root, tmp_path / "out", "--lane", "tensor")
 
     if ended.returncode == 0:  # a blank, a tag's or a provenance's letter
         [found] = bundles_in(tmp_path / "out").values()
@@ -447,31 +494,31 @@ def test_a_suite_with_any_byte_changed_is_refused_or_the_same(
         (["model.tflite"], "what is model.tflite?"),
     ],
 )
-def test_a_wrong_command_line_is_named(arguments: list[str], word: str, tmp_path: Path) -> None:
+def test_a_wrong_command_line_is_named(program: Program, arguments: list[str], word: str, tmp_path: Path) -> None:
     if arguments:
         arguments = [*arguments, "--model", str(MODEL), "--suite", "x", "--out", str(tmp_path / "out")]
 
-    assert_refused(segbench(*arguments), tmp_path / "out", word)
+    assert_refused(program(*arguments), tmp_path / "out", word)
 
 
-def test_a_missing_model_is_refused(cases: Path, tmp_path: Path) -> None:
-    ended = bench(cases, tmp_path / "out", model=tmp_path / "none.tflite")
+def test_a_missing_model_is_refused(program: Program, cases: Path, tmp_path: Path) -> None:
+    ended = program.bench(cases, tmp_path / "out", model=tmp_path / "none.tflite")
 
     assert_refused(ended, tmp_path / "out", "none.tflite: cannot read", "--model")
 
 
-def test_a_contract_that_is_wrong_is_refused(cases: Path, tmp_path: Path) -> None:
+def test_a_contract_that_is_wrong_is_refused(program: Program, cases: Path, tmp_path: Path) -> None:
     (tmp_path / "contract.toml").write_text('schema = "segmentation-contract/1"\n', encoding="utf-8")
 
-    ended = bench(cases, tmp_path / "out", "--contract", tmp_path / "contract.toml")
+    ended = program.bench(cases, tmp_path / "out", "--contract", tmp_path / "contract.toml")
 
     assert_refused(ended, tmp_path / "out", "contract.toml", "missing")
 
 
-def test_a_damaged_model_is_a_failed_run(cases: Path, tmp_path: Path) -> None:
+def test_a_damaged_model_is_a_failed_run(program: Program, cases: Path, tmp_path: Path) -> None:
     (tmp_path / "cut.tflite").write_bytes(MODEL.read_bytes()[:100_000])
 
-    ended = bench(cases, tmp_path / "out", model=tmp_path / "cut.tflite")
+    ended = program.bench(cases, tmp_path / "out", model=tmp_path / "cut.tflite")
 
     assert ended.returncode == 4
     assert "cut.tflite" in ended.stdout
@@ -480,27 +527,29 @@ def test_a_damaged_model_is_a_failed_run(cases: Path, tmp_path: Path) -> None:
         assert (found.facts["status"], found.facts["error"]["kind"]) == ("failed", "model")
 
 
-def test_a_missing_library_is_a_failed_run_that_says_where_it_was_looked_for(cases: Path, tmp_path: Path) -> None:
-    ended = bench(cases, tmp_path / "out", "--litert", tmp_path / "libNone.so")
+def test_a_missing_library_is_a_failed_run_that_says_where_it_was_looked_for(
+    program: Program, cases: Path, tmp_path: Path
+) -> None:
+    ended = program.bench(cases, tmp_path / "out", "--litert", tmp_path / "libNone.so")
 
     assert ended.returncode == 4
     assert "libNone.so" in ended.stdout
     assert {b.facts["error"]["kind"] for b in bundles_in(tmp_path / "out").values()} == {"runtime"}
 
 
-def test_a_folder_that_cannot_be_made_is_named(cases: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named(program: Program, cases: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
-    ended = bench(cases, tmp_path / "file" / "out")
+    ended = program.bench(cases, tmp_path / "file" / "out")
 
     assert ended.returncode == 2
     assert "cannot make the folder" in ended.stderr
 
 
-def test_help_and_version_say_what_it_is() -> None:
-    described, version = segbench("--help"), segbench("--version")
+def test_help_and_version_say_what_it_is(program: Program) -> None:
+    described, version = program("--help"), program("--version")
 
     assert described.returncode == version.returncode == 0
     for option in ("--model", "--suite", "--weight-cache", "Exit status"):
         assert option in described.stdout
-    assert version.stdout == f"segbench, version {harness.__version__}\n"
+    assert version.stdout == f"{program.name}, version {harness.__version__}\n"

@@ -129,7 +129,9 @@ def test_comparing_and_reporting_never_reach_a_live_runtime(module: str) -> None
     assert "ai_edge_litert" not in outside(reached)
 
 
-@pytest.mark.parametrize("module", ["harness.runtime", "harness.runtimes.tflite", "rt_apps.rtpy.runtime"])
+@pytest.mark.parametrize(
+    "module", ["harness.runtime", *(m for m in MODULES if m.startswith("harness.runtimes.")), "rt_apps.rtpy.runtime"]
+)
 def test_a_runtime_knows_no_statistics_and_no_verdicts(module: str) -> None:
     knows = inside(reachable(module), "harness")
 

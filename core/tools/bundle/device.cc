@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #if defined(__APPLE__)
+#include <TargetConditionals.h>
 #include <sys/sysctl.h>
 #elif defined(__linux__)
 #include <sched.h>
@@ -110,7 +111,8 @@ std::string OsName() {
   const utsname names = Machine();
   const std::string kernel = std::string(" (kernel ") + names.release + ")";
 #if defined(__APPLE__)
-  if (const std::string version = Sysctl("kern.osproductversion"); !version.empty()) return "macOS " + version + kernel;
+  const std::string system = TARGET_OS_IPHONE ? "iOS " : "macOS ";
+  if (const std::string version = Sysctl("kern.osproductversion"); !version.empty()) return system + version + kernel;
 #endif
   std::ifstream file("/etc/os-release");
   for (std::string line; std::getline(file, line);) {
@@ -121,6 +123,15 @@ std::string OsName() {
     }
   }
   return std::string(names.sysname) + kernel;
+}
+
+/// The instruction set, as uname calls it; on a phone that tells the phone's model instead.
+std::string Arch() {
+#if defined(__APPLE__) && defined(__aarch64__)
+  return "arm64";
+#else
+  return Machine().machine;
+#endif
 }
 
 int Cores() {
@@ -181,7 +192,7 @@ double Rounded(double value) { return std::round(value * 100) / 100; }
 }  // namespace
 
 Json DescribeDevice() {
-  return Json::Object{{"kind", "desktop"}, {"model", MachineModel()}, {"cpu", CpuName()}, {"arch", Machine().machine},
+  return Json::Object{{"kind", "desktop"}, {"model", MachineModel()}, {"cpu", CpuName()}, {"arch", Arch()},
                       {"cores", Cores()},  {"os", OsName()},          {"emulated", false}};
 }
 

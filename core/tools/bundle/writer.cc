@@ -61,6 +61,12 @@ Expected<Writer> Writer::Open(std::string folder, Json facts) {
   return writer;
 }
 
+bool Writer::IsFinished(const std::string& folder, const Json& facts) {
+  const Json* status = facts.Find("status");
+  const bool partial = status != nullptr && status->string() != nullptr && *status->string() == "partial";
+  return !partial && fs::exists(folder + "/" + kChecksums);
+}
+
 bool Writer::RemoveUnbegun(const std::string& folder) {
   const Expected<std::vector<std::string>> files = Files(folder);
   if (!files.ok() || !std::all_of(files.value().begin(), files.value().end(), IsLeftover)) return false;

@@ -31,6 +31,9 @@ class Writer {
   /// Makes the folder, or goes on with what an interruption left in it, and writes `facts` as run.json.
   static Expected<Writer> Open(std::string folder, Json facts);
 
+  /// Whether everything of a bundle has been written, its checksums too, which are last.
+  static bool IsFinished(const std::string& folder, const Json& facts);
+
   /// Removes a bundle's folder that was killed before there was anything in it; false where something is.
   static bool RemoveUnbegun(const std::string& folder);
 

@@ -174,12 +174,13 @@ Expected<std::vector<Lane>> OpenBundles(const Plan& plan, std::map<std::string, 
   std::string session = bundle::NewSession();
   const bool resumed = !found.empty();
   if (resumed) {
-    const auto partial = std::find_if(found.begin(), found.end(),
-                                      [](const auto& entry) { return Text(entry.second, "status") == "partial"; });
-    if (partial == found.end()) return InUse(out, "holds results already");
-    const Json* of = partial->second.Find("session");
-    if (Identity(partial->second).Dump() != Identity(InitialFacts(plan, "image", session)).Dump()) {
-      return InUse(partial->first, "is an interrupted run of something else; finish it with what it was started with");
+    const auto cut = std::find_if(found.begin(), found.end(), [](const auto& entry) {
+      return !bundle::Writer::IsFinished(entry.first, entry.second);
+    });
+    if (cut == found.end()) return InUse(out, "holds results already");
+    const Json* of = cut->second.Find("session");
+    if (Identity(cut->second).Dump() != Identity(InitialFacts(plan, "image", session)).Dump()) {
+      return InUse(cut->first, "is an interrupted run of something else; finish it with what it was started with");
     }
     session = of != nullptr ? Text(*of, "id") : "";
   }
@@ -188,8 +189,13 @@ Expected<std::vector<Lane>> OpenBundles(const Plan& plan, std::map<std::string, 
     Json facts = InitialFacts(plan, lane, session);
     const std::string folder = (fs::path(out) / (Text(facts, "run_id") + ".run")).string();
     if (const auto earlier = found.find(folder); earlier != found.end()) {
-      if (Text(earlier->second, "status") != "partial") {
+      const std::string status = Text(earlier->second, "status");
+      if (status != "partial") {
         (*finished)[folder] = earlier->second;
+        if (bundle::Writer::IsFinished(folder, earlier->second)) continue;
+        const Json* error = earlier->second.Find("error");  // it was cut between its last facts and its checksums
+        SEGCORE_ASSIGN_OR_RETURN(bundle::Writer writer, bundle::Writer::Open(folder, earlier->second));
+        SEGCORE_RETURN_IF_ERROR(writer.Finish(status.c_str(), error != nullptr ? *error : Json()));
         continue;
       }
       facts = std::move(earlier->second);

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an interruption leaves of a bundle: every state between two of its files, in the order they are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def cut_off(bundle: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Each state of a complete bundle while it was written, with a name, as its files by their paths: after each file,
+    and with the next one half written under its temporary name."""
+    facts = json.loads((bundle / "run.json").read_bytes())
+    partial = json.dumps({**facts, "status": "partial", "error": None}).encode()
+    rows = (bundle / "samples.csv").read_bytes().splitlines(keepends=True)
+    steps = [("run.json", partial), ("samples.csv", rows[0])]
+    for number, case in enumerate(facts["suite"]["cases"], start=1):
+        tensor = f"tensors/{case['id']}.npy"
+        steps.append((tensor, (bundle / tensor).read_bytes()))
+        if len(rows) > 1:
+            steps.append(("samples.csv", b"".join(rows[: number + 1])))
+    steps += [(name, (bundle / name).read_bytes()) for name in ("run.json", "checksums.txt")]
+    files: dict[str, bytes] = {}
+    for name, data in steps:
+        yield f"before {name}, {len(files)} files", dict(files)
+        path = Path(name)
+        yield (
+            f"inside {name}, {len(files)} files",
+            {
+                **files,
+                str(path.with_name(f".{path.name}.tmp4711")): data[: len(data) // 2],
+            },
+        )
+        files[name] = data
+
+
+def put_down(files: dict[str, bytes], folder: Path) -> None:
+    """Write such a state."""
+    (folder / "tensors").mkdir(parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
