@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws the application's icon: a person in front of a background that is out of focus.
 
-    python ios/scripts/draw_icon.py ios/RTIOS/Assets.xcassets/AppIcon.appiconset/icon.png
+python ios/scripts/draw_icon.py ios/RTIOS/Assets.xcassets/AppIcon.appiconset/icon.png
 """
 
 from __future__ import annotations
@@ -27,7 +27,13 @@ def draw() -> np.ndarray:
         drawn = cv2.circle(icon.copy(), centre, length, colour, -1)
         icon[:] = icon + (drawn - icon) * strength
 
-    for x, y, radius in [(0.16, 0.22, 0.11), (0.85, 0.16, 0.15), (0.9, 0.58, 0.09), (0.1, 0.62, 0.13), (0.4, 0.1, 0.06)]:
+    for x, y, radius in [
+        (0.16, 0.22, 0.11),
+        (0.85, 0.16, 0.15),
+        (0.9, 0.58, 0.09),
+        (0.1, 0.62, 0.13),
+        (0.4, 0.1, 0.06),
+    ]:
         disc(x, y, radius, (250, 225, 205), 0.28)
     person = (245, 248, 252)
     disc(0.5, 0.4, 0.17, person)
