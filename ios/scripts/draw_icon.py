@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 SIDE = 1024
+# Out of focus: centres and radii, as shares of the side.
+LIGHTS = [(0.16, 0.22, 0.11), (0.85, 0.16, 0.15), (0.9, 0.58, 0.09), (0.1, 0.62, 0.13), (0.4, 0.1, 0.06)]
 SMOOTH = 4  # drawn larger by this and made smaller: smooth edges
 
 
@@ -27,13 +29,7 @@ def draw() -> np.ndarray:
         drawn = cv2.circle(icon.copy(), centre, length, colour, -1)
         icon[:] = icon + (drawn - icon) * strength
 
-    for x, y, radius in [
-        (0.16, 0.22, 0.11),
-        (0.85, 0.16, 0.15),
-        (0.9, 0.58, 0.09),
-        (0.1, 0.62, 0.13),
-        (0.4, 0.1, 0.06),
-    ]:
+    for x, y, radius in LIGHTS:
         disc(x, y, radius, (250, 225, 205), 0.28)
     person = (245, 248, 252)
     disc(0.5, 0.4, 0.17, person)

@@ -27,7 +27,7 @@ def harness() -> str:
     found = shutil.which("harness", path=str(Path(sys.executable).parent))
     if found is None:
         raise SystemExit(
-            f"resources: no command harness beside {sys.executable}; run `make setup` and .venv/bin/python"
+            f"resources: no command harness beside {sys.executable}; run `make setup`, then .venv/bin/python"
         )
     return found
 
