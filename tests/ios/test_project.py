@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
+import numpy as np
 import pytest
 
 IOS = Path(__file__).parents[2] / "ios"
@@ -25,7 +27,7 @@ APPLE_ONLY = "Not compiled on Linux"
 
 
 def test_every_file_that_the_project_names_exists() -> None:
-    named = re.findall(r'path = ([^;]+); sourceTree = "<group>"', PROJECT)
+    named = re.findall(r'\bpath = ([^;]+); sourceTree = "<group>"', PROJECT)
     groups = re.findall(r"isa = PBXFileSystemSynchronizedRootGroup;.*?\bpath = ([^;]+);", PROJECT, re.DOTALL)
     scripts = re.findall(r"\$SRCROOT/([\w./]+)", PROJECT)
     plists = re.findall(r"\tINFOPLIST_FILE = ([^;]+);", PROJECT)
@@ -118,8 +120,8 @@ def test_the_application_says_why_it_asks_and_shares_its_documents() -> None:
 
 def test_the_icon_is_what_its_script_draws(tmp_path: Path) -> None:
     subprocess.run([sys.executable, str(IOS / "scripts/draw_icon.py"), str(tmp_path / "icon.png")], check=True)
-    kept = IOS / "RTIOS/Assets.xcassets/AppIcon.appiconset/icon.png"
-    assert (tmp_path / "icon.png").read_bytes() == kept.read_bytes()
+    kept = cv2.imread(str(IOS / "RTIOS/Assets.xcassets/AppIcon.appiconset/icon.png"))
+    assert np.array_equal(cv2.imread(str(tmp_path / "icon.png")), kept)
 
 
 def make_resources(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
