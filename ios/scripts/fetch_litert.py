@@ -180,7 +180,7 @@ def _framework_facts(part: Slice) -> dict[str, object]:
     return {
         "CFBundleDevelopmentRegion": "en",
         "CFBundleExecutable": FRAMEWORK,
-        "CFBundleIdentifier": "io.github.mobileunetharness.clitert",
+        "CFBundleIdentifier": "org.mobileunetharness.CLiteRT",
         "CFBundleInfoDictionaryVersion": "6.0",
         "CFBundleName": FRAMEWORK,
         "CFBundlePackageType": "FMWK",

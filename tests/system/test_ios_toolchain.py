@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,7 @@ def call(*command: str | Path) -> None:
 def test_every_swift_file_is_parsed_by_the_compiler() -> None:
     files = sorted(IOS.rglob("*.swift"))
     assert {"RTIOS", "RTIOSBenchmarks", "RTIOSKit", "SegKit"} <= {file.relative_to(IOS).parts[0] for file in files}
-    for file in files:
-        call("swiftc", "-parse", "-swift-version", "6", file)
+    call("swiftc", "-parse", "-swift-version", "6", *files)
 
 
 @needs_swift
@@ -65,15 +65,17 @@ def zig(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compile_all(zig: Path, target: str, out: Path, options: Iterable[str | Path] = ()) -> list[Path]:
-    objects = []
-    for source in SOURCES:
+    include = [f"-I{CORE / folder}" for folder in ("include", "src", "tools", "tools/include")]
+    define = ['-DSEGCORE_VERSION="0"', '-DSEGCORE_CONFIGURATION="Release"']
+    flags = ["-target", target, "-std=c++17", "-Wall", "-Wextra", "-Werror", *include, *define, *options]
+
+    def compile_one(source: Path) -> Path:
         made = out / f"{source.parent.name}-{source.stem}.o"
-        include = [f"-I{CORE / folder}" for folder in ("include", "src", "tools", "tools/include")]
-        define = ['-DSEGCORE_VERSION="0"', '-DSEGCORE_CONFIGURATION="Release"']
-        flags = ["-target", target, "-std=c++17", "-Wall", "-Wextra", "-Werror", *include, *define, *options]
         call(zig, "-m", "ziglang", "c++", *flags, "-c", source, "-o", made)
-        objects.append(made)
-    return objects
+        return made
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(compile_one, SOURCES))
 
 
 def kind(path: Path) -> tuple[bytes, bytes]:
