@@ -13,7 +13,7 @@ import functools
 import hashlib
 import io
 import json
-import zipfile
+import shutil
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.bundle_files import FilesError, Folder, Zip
 from harness.errors import InvalidError
 from harness.files import write_file
 
@@ -36,6 +37,8 @@ SAMPLE_FIELDS = (
 )  # fmt: skip
 _TEXT_FIELDS = ("phase", "case", "thermal")
 _CHECKSUMS = "checksums.txt"
+_LONGEST_FACTS = 64 << 20  # bytes of run.json: 100,000 cases come to 20 MB
+_LONGEST_FILE = 256 << 20  # of any other that is read at once
 
 
 class BundleError(InvalidError):
@@ -78,10 +81,9 @@ class BundleWriter:
                 f"{folder}: cannot make the folder: {error.strerror}; choose another folder with --out"
             ) from None
         (folder / _CHECKSUMS).unlink(missing_ok=True)
-        for leftover in folder.rglob(".*.tmp*"):
-            leftover.unlink()
-        self.rows, self._sampled = self._read_rows()
+        _remove_leftovers(folder)
         self.save()
+        self.rows, self._sampled = self._read_rows()
 
     @property
     def samples(self) -> Path:
@@ -115,8 +117,7 @@ class BundleWriter:
         """Write the final ``run.json`` and then the checksums."""
         self.facts.update(status=status, error=error)
         self.save()
-        lines = [f"{_sha256(path)}  {path.relative_to(self.folder).as_posix()}\n" for path in _files(self.folder)]
-        write_file(self.folder / _CHECKSUMS, "".join(lines).encode())
+        seal(self.folder)
 
     def _read_rows(self) -> tuple[int, set[str]]:
         """Number of timed frames there are already, and the cases they are of."""
@@ -131,18 +132,38 @@ class BundleWriter:
         return len(cases), set(cases)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != _CHECKSUMS)
+def seal(folder: Path) -> None:
+    """Write the checksums of a bundle that has its last facts: then it is whole."""
+    _remove_leftovers(folder)
+    names = [name for name in Folder(folder).names() if name != _CHECKSUMS]
+    lines = [f"{sha256(folder / name)}  {name}\n" for name in names]
+    write_file(folder / _CHECKSUMS, "".join(lines).encode())
 
 
-def _sha256(path: Path) -> str:
+def remove_unbegun(folder: Path) -> bool:
+    """Remove a bundle's folder that was killed before there was anything in it; False where something is."""
+    _remove_leftovers(folder)
+    if any(path.is_file() for path in folder.rglob("*")):
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what :func:`harness.files.write_file` leaves behind when it is killed."""
+    for leftover in folder.rglob(".*.tmp*"):
+        leftover.unlink()
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file, in hexadecimal digits."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(file)
+        return _digest(iter(lambda: file.read(1 << 20), b""))
 
 
-def _digest(file: Any) -> str:
+def _digest(chunks: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
+    for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
 
@@ -155,24 +176,19 @@ class Bundle:
 
     Attributes:
         path: the folder or zip file.
+        files: what lies in it.
         facts: the content of ``run.json``, validated.
     """
 
     def __init__(self, path: Path, check: bool = True) -> None:
         self.path = path
-        self._zip: zipfile.ZipFile | None = None
-        if path.is_file():
-            try:
-                self._zip = zipfile.ZipFile(path)
-            except Exception as error:  # a damaged archive raises whatever its bytes happen to mean
-                raise BundleError(f"{path}: not a run bundle: {error}") from None
-            # The zip of a folder keeps the folder's name; both forms are accepted. macOS puts a folder beside it.
-            found = [n for n in self._zip.namelist() if n.count("/") <= 1 and n.split("/")[-1] == "run.json"]
-            self._prefix = found[0].removesuffix("run.json") if len(found) == 1 else ""
-        elif not path.is_dir():
+        if not path.exists():
             raise BundleError(f"{path}: no such run bundle")
         try:
-            facts = json.loads(self._read("run.json"))
+            self.files = Folder(path) if path.is_dir() else Zip(path)
+            facts = json.loads(self._read("run.json", _LONGEST_FACTS))
+        except FilesError as error:
+            raise BundleError(f"{path}: not a run bundle: {error}") from None
         except FileNotFoundError:
             raise BundleError(f"{path}: not a run bundle: it has no run.json") from None
         except (ValueError, RecursionError) as error:
@@ -194,9 +210,7 @@ class Bundle:
     @property
     def has_checksums(self) -> bool:
         """Whether the file that is written last is there; :meth:`verify` looks into it."""
-        if self._zip:
-            return f"{self._prefix}{_CHECKSUMS}" in self._zip.namelist()
-        return (self.path / _CHECKSUMS).is_file()
+        return self.files.has(_CHECKSUMS)
 
     def cases(self) -> Iterator[dict[str, Any]]:
         """Facts of each case, in the suite's order: ``id, input_sha256, height, width, tags``."""
@@ -273,29 +287,47 @@ class Bundle:
             raise BundleError(f"{self.path}: incomplete: {_CHECKSUMS} is missing") from None
         except ValueError as error:
             raise BundleError(f"{self.path}: {_CHECKSUMS} is damaged: {error}") from None
-        present = set(self._names()) - {_CHECKSUMS}
+        present = set(self.files.names()) - {_CHECKSUMS}
         problems = [f"{name} is missing" for name in sorted(expected.keys() - present)]
         problems += [f"{name} is not listed" for name in sorted(present - expected.keys())]
         for name in sorted(present & expected.keys()):
-            if hashlib.sha256(self._read(name)).hexdigest() != expected[name]:
+            if self.sha256(name) != expected[name]:
                 problems.append(f"{name} has changed")
         if problems:
             raise BundleError(f"{self.path}: " + "; ".join(problems[:5]))
 
-    def _names(self) -> list[str]:
-        if self._zip:
-            names = [n for n in self._zip.namelist() if not n.endswith("/")]
-            return [n.removeprefix(self._prefix) for n in names if n.startswith(self._prefix)]
-        return [p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if p.is_file()]
+    def sha256(self, name: str) -> str:
+        """Hash of a file, by its path in the bundle.
 
-    def _read(self, name: str) -> bytes:
-        """The content of a file; FileNotFoundError where there is none."""
+        Raises:
+            BundleError: it cannot be read.
+        """
+        return _digest(self.chunks(name))
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """The content of a file, piece by piece.
+
+        Raises:
+            FileNotFoundError: there is none.
+            BundleError: it cannot be read.
+        """
         try:
-            return self._zip.read(self._prefix + name) if self._zip else (self.path / name).read_bytes()
-        except (KeyError, FileNotFoundError):
+            with self.files.open(name) as file:
+                while chunk := file.read(1 << 20):
+                    yield chunk
+        except FileNotFoundError:
             raise FileNotFoundError(name) from None
         except Exception as error:  # a damaged archive raises whatever its bytes happen to mean
             raise BundleError(f"{self.path}: {name} cannot be read: {error}") from None
+
+    def _read(self, name: str, most: int = _LONGEST_FILE) -> bytes:
+        """The content of a file of at most so many bytes; FileNotFoundError where there is none."""
+        content = bytearray()
+        for chunk in self.chunks(name):
+            content += chunk
+            if len(content) > most:
+                raise BundleError(f"{self.path}: {name} is larger than {most:,} bytes")
+        return bytes(content)
 
 
 def open(path: str | Path, check: bool = True) -> Bundle:

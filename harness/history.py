@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import bundle as bundles
-from harness import latency, live
+from harness import conditions, latency, live
 from harness.errors import HarnessError
 from harness.files import cache_folder, write_file
 
@@ -132,7 +132,7 @@ class _Bundle:
             about = _about(facts)
             key = str(facts["session"]["id"]), about["label"]
             problem = _problem(opened)
-            if facts["lane"] == "image" or facts["kind"] == "live":
+            if (facts["lane"] == "image" or facts["kind"] == "live") and not conditions.why_untimed(facts):
                 told = _told(facts)
                 about |= cache.figures(opened) if told is None else told
             return cls(path, key, str(facts["lane"]), about, problem)

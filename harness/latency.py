@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import stats
+from harness import conditions, stats
 from harness.bundle import Bundle
 from harness.comparison import Latency, Paced, Start, Sustained
 
@@ -65,14 +65,14 @@ def _fps(steady: pd.DataFrame) -> float | None:
 
 
 def untrusted(bundle: Bundle) -> str:
-    """Why a bundle's latency is not to be trusted; empty where it is."""
-    facts = bundle.facts
-    if facts["device"]["emulated"]:
-        return "emulated processor: latency is INVALID"
+    """Why a bundle's latency is not to be trusted; empty where it is, or where none was asked for."""
+    facts, count = bundle.facts, bundle.facts["protocol"]["count"]
     n = int((bundle.samples()["phase"] == "steady").sum())
-    if n < facts["protocol"]["count"]:
-        return f"INVALID: {n} of {facts['protocol']['count']} frames timed before the time limit"
-    return ""
+    if not n and not count:
+        return ""
+    if reason := conditions.why_untimed(facts):
+        return f"latency is INVALID: {reason}"
+    return f"INVALID: {n} of {count} frames timed before the time limit" if n < count else ""
 
 
 def _starts(told: list[dict[str, Any]], steady: pd.DataFrame) -> list[Start]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import jackknife, stats
+from harness import conditions, jackknife, stats
 from harness.bundle import Bundle, BundleError
 from harness.comparison import Live
 
@@ -71,7 +71,7 @@ def summarise(bundle: Bundle) -> Live:
             for stage in STAGES
             if samples[f"{stage}_ns"].notna().any()
         },
-        note="emulated processor: times are INVALID" if bundle.facts["device"]["emulated"] else "",
+        note=f"times are INVALID: {reason}" if (reason := conditions.why_untimed(bundle.facts)) else "",
         intervals={name: _interval(name, values) for name, values in scatter(bundle).items()},
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness import live, stats
+from harness import conditions, live, stats
 from harness.bundle import Bundle
 from harness.comparison import Row
 from harness.gates import Gates, judge_interval
@@ -55,9 +55,9 @@ def _effects(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> Iter
 def _apart(reference: Bundle, bundle: Bundle) -> str:
     """Why one recording cannot condemn the other; empty where it can."""
     one, other = reference.facts, bundle.facts
-    if one["device"]["emulated"] or other["device"]["emulated"]:
-        return "not gated: an emulated processor"
-    if any(one["device"].get(part) != other["device"].get(part) for part in ("kind", "model", "cpu", "arch", "cores")):
+    if reason := conditions.why_untimed(one) or conditions.why_untimed(other):
+        return f"not gated: {reason}"
+    if conditions.machine(one) != conditions.machine(other):
         return "not gated: another machine"
     for part, words in (("mode", "another mode"), ("paced_fps", "played at another rate")):
         if one["live"][part] != other["live"][part]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness import stats
+from harness import conditions, stats
 from harness.bundle import Bundle
 from harness.comparison import Limit, Row
 from harness.gates import Gates, judge_ratio
@@ -131,10 +131,15 @@ def _together(rows: Sequence[tuple[str, stats.Effect, Limit | None]]) -> list[tu
 
 
 def _untrusted(run: Timed) -> Row | None:
+    reference, bundle = run.reference.facts, run.bundle.facts
     note = untrusted(run.reference) or untrusted(run.bundle)
+    # Another machine and an emulated processor are known beforehand and nobody's mistake; the rest can be mended.
+    skipped = reference["device"]["emulated"] or bundle["device"]["emulated"]
+    if not note and conditions.machine(reference) != conditions.machine(bundle):
+        note, skipped = "another machine: times are not compared", True
     if not note:
         return None
-    verdict = Verdict.SKIP if "emulated" in note else Verdict.INVALID
+    verdict = Verdict.SKIP if skipped else Verdict.INVALID
     return Row(run.label, LANE, "latency/total/ratio", None, None, verdict, None, note)
 
 

@@ -56,35 +56,50 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
     Raises:
         HarnessError: there is no session, or the model or suite is no longer the one it was started with.
     """
-    paths = sorted(folder.glob("*.run"))
-    if not paths:
+    opened = [bundles.open(path) for path in sorted(folder.glob("*.run")) if not bundles.remove_unbegun(path)]
+    if not opened:
         raise HarnessError(f"{folder}: no run bundles to go on with; give the folder of an interrupted run")
-    opened = sorted((bundles.open(path) for path in paths), key=lambda b: b.facts["session"]["order"])
     unfinished = [b for b in opened if b.facts["status"] == "partial"]
-    if unfinished:
-        stored = unfinished[0].facts["request"]
-        if "session" not in stored:
+    for bundle in opened:
+        if bundle not in unfinished and not bundle.has_checksums:
+            bundles.seal(bundle.path)  # it was cut between its last facts and these
+    stored = (unfinished or opened)[0].facts["request"]
+    if "session" not in stored:
+        if unfinished:
             writer = unfinished[0].facts["tool"]["name"]
             raise HarnessError(f"{unfinished[0].path}: is of {writer}; finish it with the command that began it")
-        request = Request.from_json(stored["session"])
+        return [b.path for b in opened]
+    request = Request.from_json(stored["session"])
+    found = {(b.label, b.lane): b for b in opened}
+    wanted = [(spec, lane) for spec in request.specs for lane in LANES if lane in request.lanes]
+    todo = [key for key in wanted if key not in found or found[key] in unfinished]
+    if todo:
         cases = suite.find(request.suite)
-        arms: dict[str, _Arm] = {}
         for bundle in unfinished:
-            facts = bundle.facts
-            if cases.sha256 != facts["suite"]["sha256"]:
+            if cases.sha256 != bundle.facts["suite"]["sha256"]:
                 raise HarnessError(
-                    f"{bundle.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; "
+                    f"{bundle.path}: suite {bundle.facts['suite']['id']!r} has changed since the run was interrupted; "
                     "start a new run"
                 )
-            arm = arms.get(bundle.label) or _Arm(find_arm(request, bundle.label, facts["session"]["order"]))
+        arms: dict[str, _Arm] = {}
+        for label, lane in todo:
+            if label not in arms:
+                arms[label] = _Arm(find_arm(request, label, request.specs.index(label)))
+            arm = arms[label]
+            if (cut := found.get((label, lane))) is None:  # it was cut before its first file
+                session = opened[0].facts["session"]["id"]
+                facts = _initial_facts(request, cases, arm, lane, session, stored["feed"])
+                arm.writers[lane] = bundles.BundleWriter(folder / f"{facts['run_id']}.run", facts)
+                continue
+            facts = cut.facts
             if arm.found.model and facts["model"] and arm.found.model.sha256 != facts["model"]["sha256"]:
                 raise HarnessError(
-                    f"{bundle.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
+                    f"{cut.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
                 )
-            arm.writers[bundle.lane] = bundles.BundleWriter(bundle.path, facts)
-            arms[bundle.label] = arm
+            arm.writers[lane] = bundles.BundleWriter(cut.path, facts)
         _run_arms(request, cases, list(arms.values()), stored["feed"], progress)
-    return [b.path for b in opened]
+    paths = {(b.label, b.lane): b.path for b in map(bundles.open, folder.glob("*.run"))}
+    return [paths[key] for key in wanted if key in paths]
 
 
 @dataclass

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any
 
 import click
@@ -19,6 +20,8 @@ _COMMANDS = {
     "baseline": ("harness.cli.baseline", "Record runs under a name, and hold later runs against them."),
     "leaderboard": ("harness.cli.leaderboard", "Rank models: what they cost, how good and how fast they are."),
     "history": ("harness.cli.history", "Make a page of many runs over time."),
+    "import": ("harness.cli.import_", "Take in bundles that a phone or another machine sent."),
+    "ios": ("harness.cli.ios", "Run benchmarks on an iPhone and fetch what they left, on a Mac."),
     "report": ("harness.cli.report", "Rebuild a report from bundles alone."),
     "runtimes": ("harness.cli.runtimes", "List what can be run here, and what to install."),
     "suite": ("harness.cli.suite", "List, make, check and pack suites."),
@@ -35,7 +38,7 @@ class _LazyGroup(click.Group):
         if name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[name]
-        return getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), f"{name}_" if keyword.iskeyword(name) else name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

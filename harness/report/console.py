@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.comparison import Comparison, RunSummary
-from harness.report import figures, live, overview, speed
+from harness.report import devices, figures, live, overview, speed
 from harness.verdict import Verdict
 
 STYLES = {
@@ -61,6 +61,9 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
     for run in comparison.runs:
         if run.error and run.label not in explained:
             _indented(console, f"{run.label}: {run.error}")
+    for run in comparison.runs:
+        if note := devices.note(run):
+            _indented(console, f"{run.label}: {note}")
     for finding in comparison.findings:
         _indented(console, f"{finding.run}: {finding.title}. {finding.evidence}. {finding.remedy}")
     if report is not None:

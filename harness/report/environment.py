@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.comparison import Comparison, RunSummary
+from harness.conditions import moments
 from harness.report import figures
 
 
@@ -83,18 +85,24 @@ def conditions(comparison: Comparison) -> list[Conditions]:
 def _conditions(runs: list[RunSummary]) -> Conditions:
     # A run that broke off tells less than those that were timed to the end.
     told = max((run.facts["conditions"] for run in runs), key=lambda each: len(each.get("during") or []))
-    moments: list[tuple[str, Any]] = []
-    for when in ("before", "during", "after"):
-        each = told.get(when)
-        starts = each if isinstance(each, list) else [each]
-        moments += [(f"start {n}" if each is starts else when, moment) for n, moment in enumerate(starts, 1)]
-    rows = [(when, moment) for when, moment in moments if isinstance(moment, dict) and moment]
-    keys = list(dict.fromkeys(key for _, moment in rows for key in moment if key != "restart"))
+    of_list = isinstance(told.get("during"), list)
+    rows: list[tuple[str, Any]] = []
+    starts = 0
+    for when, moment in moments({"conditions": told}):
+        starts += when == "during"
+        rows.append((_place(moment, starts) if when == "during" and of_list else when, moment))
+    keys = list(dict.fromkeys(key for _, moment in rows for key in moment if key not in ("restart", "block", "at_ns")))
     return Conditions(
         [run.label for run in runs],
         [_NAMES.get(key, key.replace("_", " ")) for key in keys],
         [(when, [in_words(moment.get(key)) for key in keys]) for when, moment in rows],
     )
+
+
+def _place(moment: Mapping[str, Any], start: int) -> str:
+    if "block" not in moment:
+        return f"start {start}"
+    return f"start {moment.get('restart', 0) + 1}, block {moment['block'] + 1}"
 
 
 def in_words(value: Any) -> str:

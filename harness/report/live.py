@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness import conditions
 from harness.comparison import Comparison, Live, Row, RunSummary
 from harness.report import figures
 from harness.verdict import Verdict
@@ -97,7 +98,7 @@ def headline(comparison: Comparison) -> list[str]:
     if len(whole) > 1 and not gated:
         sentences.append(
             "They ran on different machines and stand side by side; nothing is gated."
-            if len({_machine(run) for run in whole}) > 1
+            if len({conditions.machine(run.facts) for run in whole}) > 1
             else "They stand side by side; nothing is gated."
         )
     return sentences
@@ -116,11 +117,6 @@ def _age(shown: Live) -> str:
     if shown.mask_age_mean is None or shown.mask_age_max is None:
         return figures.NONE
     return f"{shown.mask_age_mean:.2f} (max {shown.mask_age_max})" if shown.mask_age_max else "0"
-
-
-def _machine(run: RunSummary) -> tuple[object, ...]:
-    device = run.facts.get("device") or {}
-    return tuple(device.get(part) for part in ("kind", "model", "cpu", "arch", "cores"))
 
 
 def _names(labels: list[str]) -> str:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from harness.comparison import Comparison, Row, RunSummary
-from harness.report import figures, live, overview, speed
+from harness.report import devices, figures, live, overview, speed
+from harness.report.devices import Card
 from harness.report.overview import Cell, Index
 from harness.verdict import Verdict
 
@@ -44,6 +45,8 @@ def lines(comparison: Comparison, found: Index) -> Iterator[str]:
     else:
         yield from _folded("Agreement", table(["run", "lane", *figures.NAMES.values()], _agreement(comparison)))
         yield from _folded("Speed and size", table(_SPEED, map(_speed, comparison.runs)))
+    if cards := devices.cards(comparison, found):
+        yield from _folded("Devices", table(_DEVICE, _devices(cards)))
     yield from _folded("Figures held against a limit", _gated(found))
     yield from _folded("How to reproduce", _reproduce(comparison))
 
@@ -150,6 +153,17 @@ def _speed(run: RunSummary) -> list[str]:
     times = [figures.milliseconds(v) for v in (timed.p50, timed.p90)]
     starts = [figures.milliseconds(v) for v in (timed.load, timed.first)]
     return [run.label, str(timed.n), *times, figures.rate(timed.fps), *starts, memory, size, timed.note]
+
+
+_DEVICE = ["run", "device", "kind", *devices.COLUMNS, "system", "thermal state", "battery", "low power mode", "note"]
+
+
+def _devices(cards: Sequence[Card]) -> Iterator[list[str]]:
+    for card in cards:
+        facts = dict(card.facts)
+        told = [facts.get(name, "") for name in ("system", "thermal state", "battery", "low power mode")]
+        for each in card.runs:
+            yield [each.run.label, card.name, card.kind, *each.cells, *told, each.note]
 
 
 def _gated(found: Index) -> Iterator[str]:

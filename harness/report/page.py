@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.comparison import Comparison, Row, RunSummary
-from harness.report import cases, environment, figures, live, overview, pictures, plots, speed, timing
+from harness.report import cases, devices, environment, figures, live, overview, pictures, plots, speed, timing
 from harness.report.engine import engine
 from harness.report.evidence import Evidence
 from harness.report.overview import Index
@@ -46,6 +46,8 @@ def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[s
         "timing": None if comparison.of_live_runs else timing.figures_of(comparison, evidence),
         "speed": speed,
         "conditions": environment.conditions(comparison),
+        "devices": devices.cards(comparison, found),
+        "device_columns": devices.COLUMNS,
         "live": _live(comparison, evidence) if comparison.of_live_runs else None,
         "legend": pictures.legend(),
         "pictured": min(len(entries), MOST_PICTURED),

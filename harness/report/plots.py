@@ -218,6 +218,37 @@ def steps(axis: LogAxis, values: np.ndarray, shares: np.ndarray) -> list[tuple[f
     return corners
 
 
+@dataclass(frozen=True)
+class Trace:
+    """One figure over time: the corners of its line in percent (y from the top), and both axes.
+
+    Attributes:
+        unit: of the horizontal axis.
+    """
+
+    label: str
+    summary: str
+    points: list[tuple[float, float]]
+    x: list[Tick]
+    y: list[Tick]
+    unit: str
+
+
+def trace(label: str, summary: str, x: np.ndarray, places: np.ndarray, y: list[Tick], unit: str) -> Trace:
+    """A line that keeps each value until the next one.
+
+    Args:
+        x: ascending, from 0 or above, shape (n,), n ≥ 1.
+        places: where each value lies, in percent from the bottom, shape (n,).
+    """
+    high = float(x[-1]) or 1.0
+    corners: list[tuple[float, float]] = []
+    for at, place in zip(x, places, strict=True):
+        left, top = round(100 * float(at) / high, 2), round(100 - float(place), 2)
+        corners += [(left, corners[-1][1]), (left, top)] if corners else [(left, top)]
+    return Trace(label, summary, corners, linear_ticks(high, 4), y, unit)
+
+
 # --- one figure over another ---------------------------------------------------------------------
 
 

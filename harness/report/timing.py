@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import stats
+from harness import conditions, stats
 from harness.comparison import Comparison, Paced, Row, RunSummary, Start, Sustained
 from harness.report import figures, overview, plots, speed
 from harness.report.evidence import Evidence
@@ -131,11 +131,14 @@ def _ratio_strip(row: Row, what: str, axis: plots.LogAxis, reference: str, unit:
 
 
 def _accuracy(comparison: Comparison) -> plots.Scatter | None:
-    """IoU against the true masks over the median frame; None for fewer than two runs that have both."""
+    """IoU against the true masks over the median frame, of the runs on the reference's machine whose times are valid;
+    None for fewer than two that have both."""
+    here = conditions.machine(comparison.reference.facts)
     both = [
         (run, run.latency.p50, truth)
         for run in comparison.runs
-        if run.latency and run.latency.p50 and (truth := overview.truth(run, "gt_iou")) is not None
+        if run.latency and run.latency.p50 and not run.latency.note and conditions.machine(run.facts) == here
+        if (truth := overview.truth(run, "gt_iou")) is not None
     ]
     if len(both) < 2:
         return None

@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`segbench` and `segbench-swift`: run bundles without Python are what Python's are, whatever happens on the way.
-
-segbench is looked for in ``SEGBENCH``, beside the interpreter, and on the path; the other one where the runtime
-``swift`` looks for it.
-"""
+"""`segbench` and `segbench-swift`: run bundles without Python are what Python's are, whatever happens on the way."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,10 +23,10 @@ import harness
 from harness import bundle, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
 from harness.request import LANES
-from tests import swift
-from tests.core.cuts import cut_off, put_down
+from tests import programs
 from tests.harness.commands import bundles_in
 from tests.harness.commands import run as run_harness
+from tests.harness.cuts import cut_off, put_down
 
 MODEL = resources.default_model() / "model.fp32.tflite"
 
@@ -47,7 +41,9 @@ class Program:
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         words = [self.path, *map(str, arguments)]
-        return subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run(
+            words, env=programs.environment(), capture_output=True, text=True, timeout=180, check=False
+        )
 
     def bench(
         self, cases: Path, out: Path, *more: str | Path, model: Path = MODEL, profile: str = "none"
@@ -55,20 +51,11 @@ class Program:
         return self("--model", model, "--suite", cases, "--out", out, "--profile", profile, *more)
 
 
-def environment() -> dict[str, str]:
-    """The environment in which LiteRT is found wherever the program lies."""
-    return {"VIRTUAL_ENV": sys.prefix, **os.environ}
-
-
 @pytest.fixture(scope="module", params=["segbench", pytest.param("segbench-swift", marks=pytest.mark.system)])
 def program(request: pytest.FixtureRequest) -> Program:
     if request.param == "segbench-swift":
-        return Program("segbench-swift", "swift", swift.program())
-    beside = Path(sys.executable).parent / "segbench"
-    path = os.environ.get("SEGBENCH") or (str(beside) if beside.exists() else shutil.which("segbench"))
-    if path is None:
-        pytest.skip("segbench is not built: make setup, with a C++ compiler")
-    return Program("segbench", "segbench", path)
+        return Program("segbench-swift", "swift", programs.segbench_swift())
+    return Program("segbench", "segbench", programs.segbench())
 
 
 def figures(count: int) -> list[suite_making.Entry]:
@@ -263,7 +250,7 @@ def interrupt(program: Program, cases: Path, out: Path, pattern: str, how: signa
     """Start a run, and stop it as soon as it has written a file; its exit status."""
     process = subprocess.Popen(
         [program.path, "--model", str(MODEL), "--suite", str(cases), "--out", str(out), "--profile", "none"],
-        env=environment(),
+        env=programs.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         # Where the tests run in the background, Ctrl-C is ignored, and a child inherits that.

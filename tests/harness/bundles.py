@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,36 @@ def facts(
         "request": {"spec": label},
         **changes,
     }
+
+
+def rewrite(bundle: Path, target: Path, **changes: Any) -> Path:
+    """A copy of a complete bundle that tells something else of itself, with checksums that vouch for it.
+
+    Where no phone is at hand, this is how the bundle of one is made: tensors and times are of the run it was copied
+    from. ``changes`` replace keys of ``run.json``.
+    """
+    shutil.copytree(bundle, target)
+    told = json.loads((target / "run.json").read_text(encoding="utf-8"))
+    BundleWriter(target, told | changes).finish(told["status"], told["error"])
+    return target
+
+
+PHONE = {"kind": "phone", "model": "iPhone15,2", "cpu": "Apple A16", "arch": "arm64", "cores": 6, "os": "iOS 17.5",
+         "emulated": False}  # fmt: skip
+
+
+def phone_conditions(states: Sequence[str], battery: int = 80) -> dict[str, Any]:
+    """What a phone tells over so many blocks: a second apart, the battery a percent lower after every fourth."""
+    during = [
+        {
+            "restart": 0, "block": block, "at_ns": 10**12 + block * 10**9, "thermal": state, "low_power_mode": False,
+            "power": {"plugged": False, "battery_percent": battery - block // 4}, "memory_pressure": "normal",
+            "available_memory_bytes": 3_000_000_000 - block * 1_000_000, "qos": "user_initiated", "debugger": False,
+            "foreground": True,
+        }
+        for block, state in enumerate(states)
+    ]  # fmt: skip
+    return {"before": during[0], "during": during, "after": during[-1]}
 
 
 def write(

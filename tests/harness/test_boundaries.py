@@ -159,6 +159,7 @@ def test_a_worker_carries_numpy_opencv_and_the_runtime_alone() -> None:
         ("harness.metrics", {"numpy", "cv2"}),
         ("harness.verdict", set()),
         ("harness.errors", set()),
+        ("harness.conditions", set()),
         ("harness.comparison", set()),
         ("harness.measure", set()),
     ],
@@ -187,7 +188,9 @@ def test_the_python_application_runs_keras_alone(module: str) -> None:
 def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> None:
     assert inside(reachable("harness.live"), "harness") <= {
         "harness.bundle",
+        "harness.bundle_files",
         "harness.comparison",  # the form of its result
+        "harness.conditions",
         "harness.errors",
         "harness.files",
         "harness.jackknife",

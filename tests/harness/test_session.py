@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -18,9 +19,11 @@ import numpy as np
 import psutil
 import pytest
 
-from harness import comparison, model_file, resources, suite, suite_making
+from harness import bundle, comparison, model_file, resources, suite, suite_making
+from harness.request import LANES
 
 from .commands import HARNESS, bundles_in, environment, run
+from .cuts import cut_off, put_down
 
 CONTRACT = model_file.find(resources.default_model(), "fp32").contract
 SIZE = CONTRACT.input_height, CONTRACT.input_width
@@ -119,10 +122,16 @@ def wait_for(folder: Path, pattern: str, process: subprocess.Popen[Any]) -> None
         time.sleep(0.02)
 
 
-def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedProcess[str]:
-    """Start a slow run, wait until it is in its second lane, and hit the worker, the parent, or both."""
+def interrupt(
+    cases: Path,
+    folder: Path,
+    victim: str,
+    profile: str = "none",
+    moment: str = "faulty-image-*.run/tensors/figure-1.npy",
+) -> subprocess.CompletedProcess[str]:
+    """Start a slow run, wait until it has written a file, and hit the worker, the parent, or both."""
     process = subprocess.Popen(
-        [*HARNESS, "run", "faulty", "--suite", str(cases), "--profile", "none", "--out", str(folder)],
+        [*HARNESS, "run", "faulty", "--suite", str(cases), "--profile", profile, "--out", str(folder)],
         env=environment(FAULTY_SLEEP="0.1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -131,7 +140,7 @@ def interrupt(cases: Path, folder: Path, victim: str) -> subprocess.CompletedPro
         # Where the tests run in the background, Ctrl-C is ignored, and a child inherits that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread only
     )
-    wait_for(folder, "faulty-image-*.run/tensors/figure-1.npy", process)
+    wait_for(folder, moment, process)
     if victim == "worker":
         psutil.Process(process.pid).children()[0].kill()
     elif victim == "parent":
@@ -169,6 +178,48 @@ def test_an_interrupted_run_says_partial_and_resume_completes_it_to_the_same_res
     samples = found["faulty", "image"].samples()
     assert sorted(samples["case"]) == sorted(case["id"] for case in found["faulty", "image"].cases())
     assert samples["seq"].tolist() == list(range(6))
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("lane", LANES)
+def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_resume(
+    cases: Path, tmp_path: Path, lane: str
+) -> None:
+    """The other lane's bundle is whole: it tells what was asked for where the cut one has no file yet."""
+    two = suite_making.write(tmp_path / "suite", "figures", list(_copies(cases))[:2]).root
+    assert run("run", "faulty", "--suite", two, "--profile", "none", "--out", tmp_path / "out").returncode == 0
+    whole = bundles_in(tmp_path / "out")
+    cut = whole["faulty", lane]
+
+    for name, files in cut_off(cut.path):
+        out = tmp_path / "again"
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree(tmp_path / "out", out)
+        shutil.rmtree(out / cut.path.name)
+        put_down(files, out / cut.path.name)
+        if "run.json" in files:
+            begun = bundle.open(out / cut.path.name)
+            assert not (begun.complete and begun.has_checksums), name
+
+        resumed = run("run", "--resume", out)
+
+        assert resumed.returncode == 0, f"{name}: {resumed.stderr}"
+        found = bundles_in(out)
+        assert found.keys() == whole.keys(), name
+        for key, expected in whole.items():
+            assert found[key].complete, name
+            found[key].verify()
+            assert not list(found[key].path.rglob(".*"))
+            for case in expected.cases():
+                assert found[key].tensor(case["id"]).tobytes() == expected.tensor(case["id"]).tobytes(), name
+
+
+def test_resume_times_a_run_that_was_stopped_before_its_timing(cases: Path, tmp_path: Path) -> None:
+    interrupt(cases, tmp_path / "out", "parent", profile="quick", moment="faulty-tensor-*.run/tensors/figure-1.npy")
+
+    assert run("run", "--resume", tmp_path / "out").returncode == 0
+
+    assert (bundles_in(tmp_path / "out")["faulty", "image"].samples()["phase"] == "steady").sum() >= 64
 
 
 def test_a_killed_worker_is_a_failed_run_that_keeps_its_finished_cases(cases: Path, tmp_path: Path) -> None:
@@ -221,7 +272,7 @@ def test_a_changed_picture_of_the_suite_stops_the_run_with_its_name(cases: Path,
     ("arguments", "words"),
     [
         (["run"], "name at least one runtime"),
-        (["run", "nothing"], "no runtime 'nothing'; known: absent, core, faulty, keras, swapped, tflite"),
+        (["run", "nothing"], "no runtime 'nothing'; known: absent, core, faulty, keras, swapped, swift, tflite"),
         (["run", "tflite:int9"], "model.int9.tflite"),
         (["run", "tflite", "tflite"], "named twice"),
         (["run", "tflite@nowhere"], "@package==version"),

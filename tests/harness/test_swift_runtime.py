@@ -21,7 +21,7 @@ from harness.model_file import VARIANTS
 from harness.runtime import Options, RuntimeCrash, RuntimeFailure
 from harness.runtimes.swift import VARIABLE, SwiftRuntime
 from harness.supervisor import Supervisor, WorkerFailure
-from tests import swift
+from tests import programs
 
 MODEL = resources.default_model() / "model.fp32.tflite"
 CONTRACT = contracts.parse((MODEL.parent / "contract.toml").read_text(encoding="utf-8"))
@@ -113,7 +113,7 @@ def shipped() -> suite.Suite:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_draws_what_the_core_draws_bit_for_bit(shipped: suite.Suite, variant: str) -> None:
     """Probability in both lanes, input, alpha and composite of every picture."""
-    swift.program()
+    programs.segbench_swift()
     path = MODEL.with_name(f"model.{variant}.tflite")
     pair = [runtime.find(name)() for name in ("core", "swift")]
     facts = [one.activate(path, CONTRACT, Options()) for one in pair]
@@ -142,7 +142,7 @@ def test_it_draws_what_the_core_draws_bit_for_bit(shipped: suite.Suite, variant:
 
 @pytest.fixture
 def running() -> Iterator[SwiftRuntime]:
-    swift.program()
+    programs.segbench_swift()
     one = SwiftRuntime()
     one.activate(MODEL, CONTRACT, Options())
     yield one
@@ -187,7 +187,7 @@ def test_bad_requests_are_errors_and_leave_it_usable(running: SwiftRuntime) -> N
     ids=["no file", "no model", "no such delegate"],
 )
 def test_what_it_cannot_load_is_named(path: Path, options: Options, said: str) -> None:
-    swift.program()
+    programs.segbench_swift()
 
     with pytest.raises(RuntimeFailure, match=said):
         SwiftRuntime().activate(path, CONTRACT, options)
@@ -207,7 +207,7 @@ def gone(pid: int) -> bool:
 
 @pytest.mark.system
 def test_a_killed_child_is_a_crash(tmp_path: Path, shipped: suite.Suite) -> None:
-    swift.program()
+    programs.segbench_swift()
     with Supervisor(CLASS, tmp_path / "log", timeout=30) as worker:
         activate(worker)
         [child] = children(worker.pid)
@@ -221,7 +221,7 @@ def test_a_killed_child_is_a_crash(tmp_path: Path, shipped: suite.Suite) -> None
 
 @pytest.mark.system
 def test_memory_is_the_child_s(tmp_path: Path) -> None:
-    swift.program()
+    programs.segbench_swift()
     with Supervisor(CLASS, tmp_path / "log", timeout=30) as worker:
         activate(worker)
         [child] = children(worker.pid)
@@ -236,7 +236,7 @@ def test_memory_is_the_child_s(tmp_path: Path) -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_it_dies_with_its_worker(tmp_path: Path, how: signal.Signals) -> None:
-    swift.program()
+    programs.segbench_swift()
     with Supervisor(CLASS, tmp_path / "log", timeout=30) as worker:
         activate(worker)
         [child] = children(worker.pid)
@@ -250,7 +250,7 @@ def test_it_dies_with_its_worker(tmp_path: Path, how: signal.Signals) -> None:
 
 @pytest.mark.system
 def test_harness_runtimes_says_that_it_is_available() -> None:
-    program = swift.program()
+    program = programs.segbench_swift()
     command = [sys.executable, "-c", "from harness.cli import main; main()", "runtimes", "--json"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, VARIABLE: program})

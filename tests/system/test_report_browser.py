@@ -17,6 +17,7 @@ import pytest
 from harness import comparison as comparisons
 from harness import report
 from tests.harness import recordings
+from tests.harness.bundles import PHONE, phone_conditions
 from tests.harness.report.made import SPEED_GATES, Runner, compared, make_suite, timed
 
 from . import browser
@@ -37,6 +38,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Runner("keras"),
         *(Runner(f"tflite:variant-{n}", lambda p, number: p + np.float32(3e-5)) for n in range(5)),
         Runner("shifted", lambda p, number: np.roll(p, number, axis=1)),
+        Runner("swift", facts={"device": PHONE, "conditions": phone_conditions(["nominal"] * 5 + ["fair"] * 15)}),
         Runner("core", error="the worker died of signal 11 (SIGSEGV)", frames=0),
     ]
     comparison = compared(folder, suite, runners, command="harness compare keras " + "tflite:variant " * 20)

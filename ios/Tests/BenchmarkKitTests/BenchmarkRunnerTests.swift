@@ -111,6 +111,20 @@ private func run(
     #expect(found.facts["protocol"]["thermal_wait"] == .null)
   }
 
+  @Test func theSystemTellsWhatItCan() throws {
+    let environment = SystemEnvironment(tool: "a test")
+    let told = environment.conditions()
+
+    #expect(environment.tool == "a test" && ["Debug", "Release"].contains(environment.configuration))
+    #expect(told.debugger != nil)
+    #expect(try environment.peakMemory().bytes > 1 << 20)
+    #if os(Linux)
+      #expect(environment.device == Device(kind: .desktop, model: nil))
+      #expect(told.debugger == false && told.availableMemoryBytes ?? 0 > 1 << 20)
+      #expect(environment.thermal() == nil && environment.isInForeground() == nil)
+    #endif
+  }
+
   // MARK: - Heat
 
   @Test func timingWaitsUntilTheDeviceHasCooledDown() throws {
