@@ -7,7 +7,7 @@ import PackageDescription
 let version = "0.1.0"
 
 // LiteRT for iOS, once ios/scripts/fetch_litert.py has made it. Elsewhere it is loaded at run time, and a target for a
-// file that is not there would be an error everywhere.
+// file that is not there would be an error everywhere. SwiftPM remembers the answer: `swift package purge-cache`.
 let liteRT = "ios/Frameworks/CLiteRT.xcframework"
 let hasLiteRT = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(liteRT)")
 

@@ -33,7 +33,7 @@ public enum BenchmarkPlan {
   /// - Parameters:
   ///   - out: folder for the bundles.
   ///   - environment: `HARNESS_PROFILE`, `HARNESS_THREADS`; `HARNESS_MODELS` and `HARNESS_SUITES`: ids separated by
-  ///     commas. Absent: quick, one thread, all of them.
+  ///     commas, of a model also `portrait` for all variants of it, or `portrait:int8`. Absent: quick, one thread, all.
   /// - Throws: ``SegKitError`` if a value is none of the known ones, or nothing is left to run.
   public static func cases(
     models: [ModelChoice], suites: [SuiteChoice], out: URL, environment: [String: String]
@@ -66,11 +66,13 @@ public enum BenchmarkPlan {
       throw SegKitError(.notFound, "no models or suites in the application; see docs/ios.md, “Models and suites”")
     }
     guard let text = environment[key] else { return all }
-    return try text.split(separator: ",").map { id in
-      guard let choice = all.first(where: { $0.id == id }) else {
-        throw SegKitError(.notFound, "\(key): there is no \(id), but \(all.map(\.id).joined(separator: ", "))")
+    return try text.split(separator: ",").flatMap { part in
+      let id = part.replacingOccurrences(of: ":", with: " ")
+      let choices = all.filter { $0.id == id || $0.id.hasPrefix(id + " ") }
+      guard !choices.isEmpty else {
+        throw SegKitError(.notFound, "\(key): there is no \(part), but \(all.map(\.id).joined(separator: ", "))")
       }
-      return choice
+      return choices
     }
   }
 

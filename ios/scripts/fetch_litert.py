@@ -228,6 +228,7 @@ def main() -> int:
         print(f"fetch_litert: {error}", file=sys.stderr)
         return 1
     print(target)
+    print("Was the package opened before? Then in Xcode: File > Packages > Reset Package Caches.")
     if sys.platform != "darwin":
         print("Not on a Mac: its install name is not set and it is not signed. Run this on the Mac that has Xcode.")
     return 0

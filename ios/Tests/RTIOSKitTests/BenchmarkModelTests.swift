@@ -113,6 +113,12 @@ import Testing
     #expect(cases[0].request.profile == .normal && cases[0].request.options.threads == 2)
   }
 
+  @Test(arguments: ["portrait", "portrait:int8", "portrait int8"])
+  func aModelIsNamedWithOrWithoutItsVariant(_ name: String) throws {
+    let cases = try cases(["HARNESS_MODELS": name, "HARNESS_SUITES": "tiny"])
+    #expect(cases.map(\.name) == ["test_portrait_int8_on_tiny"])
+  }
+
   @Test(arguments: [
     ["HARNESS_PROFILE": "long"], ["HARNESS_THREADS": "0"], ["HARNESS_MODELS": "theirs"], ["HARNESS_SUITES": "huge"],
   ]) func whatDoesNotExistIsAnError(_ environment: [String: String]) {
