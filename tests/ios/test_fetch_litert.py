@@ -7,30 +7,17 @@ Files of the test's own come from a server of the test's own: the pins are param
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import plistlib
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "ios/scripts/fetch_litert.py"
+from tests import scripts
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fetch_litert", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-fetch_litert = _load()
+fetch_litert = scripts.load("ios/scripts/fetch_litert.py")
 
 
 class Server(ThreadingHTTPServer):
