@@ -29,22 +29,17 @@ struct BenchmarkView: View {
   }
 
   @ViewBuilder private var choices: some View {
-    Picker(
-      Phrase.model.localized(),
-      selection: .init(get: { state.chosenModel?.id ?? "" }, set: { model.choose(model: $0) })
-    ) {
-      ForEach(state.models) { Text($0.id).tag($0.id) }
-    }
-    Picker(
-      Phrase.suite.localized(),
-      selection: .init(get: { state.chosenSuite?.id ?? "" }, set: { model.choose(suite: $0) })
-    ) {
-      ForEach(state.suites) { Text($0.id).tag($0.id) }
-    }
-    Picker(
-      Phrase.profile.localized(), selection: .init(get: { state.profile }, set: { model.choose(profile: $0) })
-    ) {
-      ForEach(Profile.allCases, id: \.self) { Text($0.phrase.localized()).tag($0) }
+    picker(.model, state.chosenModel?.id ?? "", state.models.map(\.id), { $0 }, choose: { model.choose(model: $0) })
+    picker(.suite, state.chosenSuite?.id ?? "", state.suites.map(\.id), { $0 }, choose: { model.choose(suite: $0) })
+    picker(.profile, state.profile, Profile.allCases, { $0.phrase.localized() }, choose: { model.choose(profile: $0) })
+  }
+
+  private func picker<Value: Hashable>(
+    _ phrase: Phrase, _ chosen: Value, _ values: [Value], _ name: @escaping (Value) -> String,
+    choose: @escaping (Value) -> Void
+  ) -> some View {
+    Picker(phrase.localized(), selection: .init(get: { chosen }, set: choose)) {
+      ForEach(values, id: \.self) { Text(name($0)).tag($0) }
     }
   }
 

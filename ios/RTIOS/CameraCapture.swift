@@ -6,13 +6,7 @@ import SegKit
 
 /// The device's cameras.
 @MainActor final class CameraCapture: RTIOSKit.Camera {
-  enum Event {
-    case interrupted(Interruption)
-    case goesOn(Interruption)
-    case failed(String)
-  }
-
-  var report: @MainActor (Event) -> Void = { _ in }
+  var report: @MainActor (RTIOSKit.Session.Event) -> Void = { _ in }
 
   private let session = AVCaptureSession()
   private let output = AVCaptureVideoDataOutput()
@@ -32,15 +26,16 @@ import SegKit
       guard code != .videoDeviceNotAvailableInBackground else { return }  // the scene tells
       let reason: Interruption = code == .videoDeviceNotAvailableDueToSystemPressure ? .pressure : .inUse
       capture.interruption = reason
-      capture.report(.interrupted(reason))
+      capture.report(.interruption(reason))
     }
     observe(.AVCaptureSessionInterruptionEnded) { capture, _ in
       guard let reason = capture.interruption else { return }
       capture.interruption = nil
-      capture.report(.goesOn(reason))
+      capture.report(.interruptionEnded(reason))
     }
     observe(.AVCaptureSessionRuntimeError) { capture, facts in
-      capture.report(.failed((facts[AVCaptureSessionErrorKey] as? Error)?.localizedDescription ?? "AVCaptureSession"))
+      let error = facts[AVCaptureSessionErrorKey] as? Error
+      capture.report(.failure(.error(error?.localizedDescription ?? "AVCaptureSession")))
     }
   }
 
@@ -53,15 +48,7 @@ import SegKit
     }
   }
 
-  var permission: CameraPermission {
-    switch AVCaptureDevice.authorizationStatus(for: .video) {
-    case .authorized: .granted
-    case .notDetermined: .unknown
-    default: .refused
-    }
-  }
-
-  func askPermission() async -> Bool { await AVCaptureDevice.requestAccess(for: .video) }
+  func mayUse() async -> Bool { await AVCaptureDevice.requestAccess(for: .video) }
 
   func start(
     _ position: CameraPosition, _ resolution: Resolution, deliver: @escaping @Sendable (any PixelSource) -> Void

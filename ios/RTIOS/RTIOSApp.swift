@@ -36,29 +36,15 @@ import SwiftUI
     let capture = CameraCapture()
     model = AppModel(camera: capture, display: screen, library: PhotoLibrary())
     (live, benchmark) = (Observed(model.live), Observed(model.benchmark))
-    capture.report = { [live = model.live] event in
-      Task {
-        switch event {
-        case .interrupted(let reason): await live.interrupted(reason)
-        case .goesOn(let reason): await live.interruptionEnded(reason)
-        case .failed(let reason): await live.failed(reason)
-        }
-      }
-    }
+    capture.report = { [live = model.live] event in Task { await live.camera(says: event) } }
     UIDevice.current.beginGeneratingDeviceOrientationNotifications()
   }
 
   /// Called twice a second.
   func look() async {
-    switch UIDevice.current.orientation {
-    case .portrait: model.live.held(.portrait)
-    case .portraitUpsideDown: model.live.held(.upsideDown)
-    case .landscapeLeft: model.live.held(.landscapeLeft)
-    case .landscapeRight: model.live.held(.landscapeRight)
-    default: break  // lying on a table, it is held as before
-    }
-    await model.live.thermalChanged(SystemEnvironment().thermal() ?? .nominal)
-    await model.live.tick()
+    // Lying on a table, it is held as before.
+    if let held = DeviceOrientation(rawValue: UIDevice.current.orientation.rawValue) { model.live.held(held) }
+    await model.live.tick(SystemEnvironment().thermal())
   }
 }
 

@@ -21,13 +21,7 @@ struct SettingsView: View {
           ColorPicker(Phrase.colour.localized(), selection: colour, supportsOpacity: false)
           Button(Phrase.chooseImage.localized()) { picksImage = true }
             .fileImporter(isPresented: $picksImage, allowedContentTypes: [.image]) { picked in
-              with(picked) { url in
-                do {
-                  await live.model.setPicture(try SegKit.Image(contentsOf: url))
-                } catch {
-                  live.model.tell(error)
-                }
-              }
+              with(picked) { url in await live.model.setPicture { try SegKit.Image(contentsOf: url) } }
             }
           picker(.camera, \.camera, CameraPosition.allCases) { $0.phrase.localized() }
         }
@@ -72,17 +66,18 @@ struct SettingsView: View {
     }
   }
 
-  private var colour: Binding<Color> {
+  private var colour: Binding<CGColor> {
     Binding(
       get: {
         let parts = state.settings.colour.parts
-        return Color(red: parts[0], green: parts[1], blue: parts[2])
+        return CGColor(srgbRed: parts[0], green: parts[1], blue: parts[2], alpha: 1)
       },
       set: { chosen in
-        var (red, green, blue) = (CGFloat(0), CGFloat(0), CGFloat(0))
-        UIColor(chosen).getRed(&red, green: &green, blue: &blue, alpha: nil)
-        let parts = [red, green, blue].map(Double.init)
-        Task { await live.model.change { $0.colour = .init(parts) } }
+        let converted = CGColorSpace(name: CGColorSpace.sRGB).flatMap {
+          chosen.converted(to: $0, intent: .defaultIntent, options: nil)
+        }
+        guard let parts = converted?.components else { return }
+        Task { await live.model.change { $0.colour = .init(parts.prefix(3).map(Double.init)) } }
       })
   }
 

@@ -19,14 +19,10 @@ public enum Resolution: Int, Sendable, CaseIterable, Comparable {
   public static func < (one: Resolution, other: Resolution) -> Bool { one.rawValue < other.rawValue }
 }
 
-public enum CameraPermission: Sendable { case unknown, granted, refused }
-
 /// A source of frames.
 @MainActor public protocol Camera: AnyObject {
-  var permission: CameraPermission { get }
-
-  /// Asks the user, who is asked once in the application's life.
-  func askPermission() async -> Bool
+  /// Whether it may be used; asks the user the first time.
+  func mayUse() async -> Bool
 
   /// Delivers frames, on a thread of its own, until it is stopped. Called again, it goes on with the new setup.
   ///
@@ -41,8 +37,11 @@ public enum CameraPermission: Sendable { case unknown, granted, refused }
 }
 
 /// How the user holds the device, by what is up on its screen.
-public enum DeviceOrientation: Sendable, CaseIterable {
-  case portrait, upsideDown
+///
+/// Its raw values are those of UIKit's `UIDeviceOrientation`, which has others for a device that lies on a table.
+public enum DeviceOrientation: Int, Sendable, CaseIterable {
+  case portrait = 1
+  case upsideDown
   /// The side of the front camera is on the left, or on the right.
   case landscapeLeft, landscapeRight
 

@@ -33,7 +33,6 @@ import SegKit
 
   private var session = Session()
   private var policy: ThermalPolicy
-  private var thermal = Thermal.nominal
   private var engine: LiveEngine?
   private var busy = false
   private var request: LiveEngine.Request?
@@ -59,8 +58,7 @@ import SegKit
   /// Asks for permission if that has not been done, loads the network, and starts the camera.
   public func start() async {
     guard handle(.start) else { return }
-    let granted = camera.permission == .granted ? true : await camera.askPermission()
-    handle(.permission(granted: granted))
+    handle(.permission(granted: await camera.mayUse()))
     await run()
   }
 
@@ -84,6 +82,16 @@ import SegKit
   public func failed(_ message: String) async {
     guard handle(.failure(.error(message))) else { return }
     await halt()
+  }
+
+  /// What the camera itself has to say: interruptions and failures.
+  public func camera(says event: Session.Event) async {
+    switch event {
+    case .interruption(let reason): await interrupted(reason)
+    case .interruptionEnded(let reason): await interruptionEnded(reason)
+    case .failure(.error(let reason)): await failed(reason)
+    default: break
+    }
   }
 
   @discardableResult private func handle(_ event: Session.Event) -> Bool {
@@ -177,14 +185,14 @@ import SegKit
   }
 
   /// The picture behind the person, for ``Effect/image``.
-  public func setPicture(_ image: Image) async {
-    picture = image
+  public func setPicture(_ load: () throws -> Image) async {
     do {
-      try engine?.set(picture: image)
+      picture = try load()
+      try engine?.set(picture: picture)
+      await change { $0.effect = .image }
     } catch {
       tell(error)
     }
-    await change { $0.effect = .image }
   }
 
   /// Takes in a model file that the user has picked, and uses it.
@@ -208,20 +216,13 @@ import SegKit
 
   private func turn() { engine?.turn(held.orientation(of: state.settings.camera)) }
 
-  public func thermalChanged(_ thermal: Thermal) async {
-    self.thermal = thermal
-    await applyThermal()
-  }
-
-  /// Called every half second or so while something is shown.
-  public func tick() async {
+  /// Called every half second or so.
+  ///
+  /// - Parameter thermal: how hot the device is; nil where it does not tell.
+  public func tick(_ thermal: Thermal? = nil) async {
     if let engine { state.statistics = engine.summary() }
     if recorder?.ended == true { await stopRecording() }
-    await applyThermal()
-  }
-
-  private func applyThermal() async {
-    guard policy.update(thermal, now: clock()) else { return }
+    guard policy.update(thermal ?? .nominal, now: clock()) else { return }
     (state.resolution, state.degraded) = (policy.resolution, policy.degraded)
     if engine != nil { await run() }
   }

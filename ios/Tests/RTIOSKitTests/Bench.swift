@@ -7,14 +7,13 @@ import SegKit
 
 /// A camera that gives the same picture when it is told to, as fast as that.
 @MainActor final class StillCamera: Camera {
-  var permission = CameraPermission.unknown
   /// The user's answer.
   var answer = true
   private(set) var started: [(position: CameraPosition, resolution: Resolution)] = []
   private(set) var running = false
   private var deliver: (@Sendable (any PixelSource) -> Void)?
 
-  func askPermission() async -> Bool { answer }
+  func mayUse() async -> Bool { answer }
 
   func start(
     _ position: CameraPosition, _ resolution: Resolution, deliver: @escaping @Sendable (any PixelSource) -> Void

@@ -59,17 +59,11 @@ import Testing
     #expect(model.state.session == .failed(.refused) && camera.started.isEmpty)
   }
 
-  @Test func whoWasAskedBeforeIsNotAskedAgain() async {
-    (camera.permission, camera.answer) = (.granted, false)
-    let model = await running()
-    #expect(model.state.session == .running)
-  }
-
   @Test func aPhoneCallStopsTheCameraAndItGoesOnAfterwards() async throws {
     let model = await running()
-    await model.interrupted(.inUse)
+    await model.camera(says: .interruption(.inUse))
     #expect(model.state.session == .interrupted(.inUse) && !camera.running)
-    await model.interruptionEnded(.inUse)
+    await model.camera(says: .interruptionEnded(.inUse))
     #expect(model.state.session == .running && camera.running)
     try await give(Shipped.picture()) { !screen.images.isEmpty }
   }
@@ -81,9 +75,9 @@ import Testing
     #expect(reason.contains("no model"))
   }
 
-  @Test func aFrameThatTheCoreRefusesIsAFailure() async throws {
+  @Test func whatTheCameraSaysOfAFailureEndsTheSession() async throws {
     let model = await running()
-    await model.failed("the sensor is gone")
+    await model.camera(says: .failure(.error("the sensor is gone")))
     #expect(model.state.session == .failed(.error("the sensor is gone")) && !camera.running)
   }
 
@@ -128,6 +122,18 @@ import Testing
     #expect(model.state.notice == Message(.acceleratorMissing) && model.state.settings.accelerator == .gpu)
   }
 
+  @Test func aChosenPictureStandsBehindThePersonAndABadOneIsTold() async throws {
+    struct Unreadable: Error {}
+    let model = await running()
+    await model.setPicture { throw Unreadable() }
+    #expect(model.state.notice?.phrase == .error && model.state.settings.effect == .blur)
+    let white = try Image(width: 8, height: 8, format: .rgb, bytes: [UInt8](repeating: 255, count: 192))
+    await model.setPicture { white }
+    #expect(model.state.settings.effect == .image)
+    let frame = try Shipped.picture()
+    try await give(frame) { screen.images.last.map { $0.bytes.count { $0 == 255 } > $0.bytes.count / 2 } ?? false }
+  }
+
   @Test func theOtherCameraIsStarted() async {
     let model = await running()
     await model.change { $0.camera = .back }
@@ -146,9 +152,9 @@ import Testing
 
   @Test func heatLowersTheResolutionAndSaysSoUntilItHasBeenCool() async {
     let model = await running()
-    await model.thermalChanged(.serious)
+    await model.tick(.serious)
     #expect(model.state.degraded && camera.started.last?.resolution == .medium)
-    await model.thermalChanged(.nominal)
+    await model.tick(.nominal)
     #expect(model.state.degraded)
     clock.now = 61
     await model.tick()
