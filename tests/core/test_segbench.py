@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -241,6 +244,36 @@ def test_no_progress_is_shown_where_nobody_watches(program: Program, cases: Path
 
     # LiteRT may write a line of its own.
     assert [line for line in ended.stderr.splitlines() if not line.startswith("INFO: Created TensorFlow")] == []
+
+
+def ptrace(request: int, pid: int) -> None:
+    call = ctypes.CDLL(None, use_errno=True).ptrace
+    call.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    assert call(request, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+
+
+@pytest.mark.system
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are traced in another way than on Linux")
+def test_a_debugger_is_told(cases: Path, tmp_path: Path) -> None:
+    seize, interrupt_it, detach = 0x4206, 0x4207, 17
+    process = subprocess.Popen(
+        [programs.segbench_swift(), "--model", MODEL, "--suite", cases, "--out", tmp_path / "out", "--profile", "none"],
+        env=programs.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    ptrace(seize, process.pid)
+    deadline = time.monotonic() + 60
+    while not any(b'"before"' in path.read_bytes() for path in tmp_path.glob("out/*-tensor-*.run/run.json")):
+        assert time.monotonic() < deadline
+    ptrace(interrupt_it, process.pid)
+    os.waitpid(process.pid, 0)
+    ptrace(detach, process.pid)
+
+    assert process.wait() == 0
+    found = bundles_in(tmp_path / "out")
+    assert found["swift", "tensor"].facts["conditions"]["before"]["debugger"] is True
+    assert found["swift", "image"].facts["conditions"]["before"].keys() >= {"debugger", "available_memory_bytes"}
 
 
 # --- interruptions -------------------------------------------------------------------------------
