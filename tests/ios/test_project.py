@@ -51,6 +51,17 @@ def test_the_products_are_those_of_the_package() -> None:
     assert set(re.findall(r"productName = (\w+Kit);", PROJECT)) <= products
 
 
+def test_package_pods_and_application_have_one_version() -> None:
+    manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
+    versions = set(re.findall(r'^let version = "(.+)"', manifest, re.MULTILINE))
+    versions |= set(re.findall(r"MARKETING_VERSION = ([^;]+);", PROJECT))
+    for pod in ("CSegCore", "SegKit"):
+        versions |= set(
+            re.findall(r"spec\.version = '(.+)'", (IOS.parent / f"{pod}.podspec").read_text(encoding="utf-8"))
+        )
+    assert len(versions) == 1
+
+
 def test_the_scheme_builds_for_release_without_a_debugger_and_names_the_projects_targets() -> None:
     scheme = ElementTree.parse(SCHEME).getroot()
     for action in ("TestAction", "LaunchAction"):
