@@ -246,7 +246,7 @@ import SegKit
   }
 
   public func startRecording() async {
-    guard recorder == nil, await mayAdd(), let engine else { return }
+    guard await mayAdd(), recorder == nil, let engine else { return }
     let recorder = MovieRecorder(library)
     self.recorder = recorder
     state.recording = true
