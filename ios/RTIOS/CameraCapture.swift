@@ -43,7 +43,7 @@ import SegKit
   private func observe(
     _ name: Notification.Name, _ handle: @escaping @MainActor (CameraCapture, [AnyHashable: Any]) -> Void
   ) {
-    NotificationCenter.default.addObserver(forName: name, object: session, queue: .main) { [weak self] note in
+    _ = NotificationCenter.default.addObserver(forName: name, object: session, queue: .main) { [weak self] note in
       MainActor.assumeIsolated { if let self { handle(self, note.userInfo ?? [:]) } }
     }
   }

@@ -51,6 +51,9 @@ import SegKit
     super.init()
     state.settings = settings.load()
     state.models = models.all()
+    if !state.models.contains(where: { $0.id == state.settings.model }) {
+      state.settings.model = state.models.first?.id  // it was removed, or none has been chosen yet
+    }
   }
 
   // MARK: - The session

@@ -105,6 +105,13 @@ import Testing
     return 4 * pixels.count { image.bytes[$0..<$0 + 3] == [0, 255, 0] } > image.width * image.height
   }
 
+  @Test func aModelThatIsGoneGivesWayToTheFirst() throws {
+    var settings = LiveSettings()
+    settings.model = "gone.tflite"
+    try SettingsFile(folder.url.appendingPathComponent("settings.json")).save(settings)
+    #expect(model().state.settings.model == "portrait dyn8")
+  }
+
   @Test func threadsAndModelAreLoadedAnewWhileItRuns() async throws {
     let model = await running()
     await model.change {
