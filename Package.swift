@@ -1,9 +1,15 @@
 // swift-tools-version: 6.0
 // SPDX-License-Identifier: Apache-2.0
 // It stands at the root because a target may not reach outside its package, and the core's sources are kept once.
+import Foundation
 import PackageDescription
 
 let version = "0.1.0"
+
+// LiteRT for iOS, once ios/scripts/fetch_litert.py has made it. Elsewhere it is loaded at run time, and a target for a
+// file that is not there would be an error everywhere. SwiftPM remembers the answer: `swift package purge-cache`.
+let liteRT = "ios/Frameworks/CLiteRT.xcframework"
+let hasLiteRT = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(liteRT)")
 
 let package = Package(
   name: "MobileUNetHarness",
@@ -12,10 +18,12 @@ let package = Package(
     .library(name: "SegKit", targets: ["SegKit"]),
     .library(name: "BenchmarkKit", targets: ["BenchmarkKit"]),
     .executable(name: "segbench-swift", targets: ["segbench-swift"]),
+    .library(name: "RTIOSKit", targets: ["RTIOSKit"]),
   ],
   targets: [
     .target(
       name: "CSegCore",
+      dependencies: hasLiteRT ? [.target(name: "CLiteRT", condition: .when(platforms: [.iOS]))] : [],
       path: "core",
       exclude: ["CMakeLists.txt", "CMakePresets.json", "python", "tests", "tools"],
       sources: ["src"],
@@ -43,12 +51,14 @@ let package = Package(
     ),
     .target(name: "SegKit", dependencies: ["CSegCore"], path: "ios/SegKit"),
     .target(name: "BenchmarkKit", dependencies: ["CSegBundle", "SegKit"], path: "ios/BenchmarkKit"),
+    .target(name: "RTIOSKit", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/RTIOSKit"),
     .executableTarget(
       name: "segbench-swift", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/segbench-swift"),
     .testTarget(name: "SegKitTests", dependencies: ["SegKit"], path: "ios/Tests/SegKitTests"),
+    .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
     .testTarget(
       name: "BenchmarkKitTests", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/Tests/BenchmarkKitTests"),
-  ],
+  ] + (hasLiteRT ? [.binaryTarget(name: "CLiteRT", path: liteRT)] : []),
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
 )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pixel buffers of Apple's systems. Not compiled where there is no CoreVideo, so not in the tests on Linux.
+// Pixel buffers of Apple's systems. Not compiled on Linux, so not in the tests there.
 #if canImport(CoreVideo)
   import CoreVideo
 

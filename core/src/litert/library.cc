@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "litert/library.h"
 
-#if !defined(SEGCORE_LITERT_LINKED)
 #include <dlfcn.h>
 
+#if !defined(SEGCORE_LITERT_LINKED)
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -27,12 +27,14 @@ Expected<const Library*> Load(const Places& places) {
   if (!places.named.empty()) {
     return Status(Code::kUnsupported, "LiteRT is linked into this build; no other can be loaded: " + places.named);
   }
+  Dl_info info;
+  const bool told = dladdr(reinterpret_cast<const void*>(&LiteRtCreateEnvironment), &info) != 0;
   static const Library library{{
 #define SEGCORE_LITERT_LINK(name) &LiteRt##name,
                                    SEGCORE_LITERT_FUNCTIONS(SEGCORE_LITERT_LINK)
 #undef SEGCORE_LITERT_LINK
                                },
-                               "",
+                               told && info.dli_fname != nullptr ? info.dli_fname : "",
                                ""};
   return &library;
 }
