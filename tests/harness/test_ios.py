@@ -238,12 +238,16 @@ def test_without_tests_that_were_built_before_those_of_the_checkout_are_built(
 
 def test_the_application_and_its_tests_are_called_what_the_harness_calls_them() -> None:
     ios = Path(__file__).resolve().parents[2] / "ios"
-    for plan in ios.glob("**/BenchmarkPlan.swift"):
-        names = [f'"HARNESS_{name}"' for name in ("MODELS", "SUITES", "PROFILE", "THREADS")]
-        assert [name for name in names if name not in plan.read_text(encoding="utf-8")] == []
-    for project in ios.glob("**/RTIOS.xcodeproj/project.pbxproj"):
-        names = [tools.APPLICATION, benchmark.TARGET]
-        assert [name for name in names if name not in project.read_text(encoding="utf-8")] == []
+    agreed = {
+        "RTIOSKit/BenchmarkPlan.swift": [f'"HARNESS_{name}"' for name in ("MODELS", "SUITES", "PROFILE", "THREADS")],
+        "RTIOS.xcodeproj/project.pbxproj": [f"name = {benchmark.TARGET};"],
+        f"RTIOS.xcodeproj/xcshareddata/xcschemes/{benchmark.SCHEME}.xcscheme": [benchmark.TARGET],
+        "RTIOS.xcconfig": [f"APP_IDENTIFIER = {tools.APPLICATION}\n"],
+        "RTIOSKit/Places.swift": [f'appendingPathComponent("{Path(tools.RUNS).name}")'],
+    }
+    for file, names in agreed.items():
+        text = (ios / file).read_text(encoding="utf-8")
+        assert [name for name in names if name not in text] == [], file
 
 
 def test_what_cannot_be_built_shows_the_end_of_what_xcodebuild_said(mac: Mac, tmp_path: Path) -> None:
