@@ -76,6 +76,7 @@ def test_the_report_has_the_best_first_and_those_that_have_not_begun_last(tmp_pa
     assert "0.8000" in lines[1]
 
 
+@pytest.mark.system  # several trainings
 def test_a_task_trains_its_experiment_and_a_finished_one_is_left_as_it_is(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ class _Killed(BaseException):
     """Stands for a signal."""
 
 
+@pytest.mark.system  # several trainings
 def test_a_run_killed_in_an_epoch_and_again_while_saving_resumes_bit_for_bit(
     folders: tuple[Path, Path], trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_starting_twice_in_one_second_makes_two_folders(tmp_path: Path) -> None:
     assert runs.new_folder(tmp_path) != runs.new_folder(tmp_path)
 
 
+@pytest.mark.system  # several trainings
 def test_a_named_run_folder_is_made_and_continued_when_it_is_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
     values = settings(folders, tmp_path, TRAIN__EPOCHS=1)
     pairs = [text for pair in zip(values[::2], values[1::2], strict=True) for text in ("--set", *pair)]
@@ -173,6 +175,7 @@ def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path],
 # --- how it is trained ----------------------------------------------------------------------------
 
 
+@pytest.mark.system  # several trainings
 def test_where_a_mean_of_the_weights_is_kept_it_is_judged_and_exported_and_an_interruption_changes_nothing(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -202,6 +205,7 @@ def test_where_a_mean_of_the_weights_is_kept_it_is_judged_and_exported_and_an_in
     assert float(rows[-1]["val_iou"]) >= 0
 
 
+@pytest.mark.system  # several trainings
 def test_training_stops_when_validation_does_not_get_better(folders: tuple[Path, Path], tmp_path: Path) -> None:
     """Validated on pictures of nobody, in all of which a network that learns nothing finds somebody."""
     from models_src import train
@@ -250,6 +254,7 @@ def test_a_network_is_distilled_from_a_teacher(folders: tuple[Path, Path], expor
         train.start(config.load(SMOKE, missing))
 
 
+@pytest.mark.system  # several trainings
 def test_mixed_precision_is_exported_as_float32(folders: tuple[Path, Path], tmp_path: Path) -> None:
     from models_src import export, train
 
