@@ -52,7 +52,7 @@ class Mac:
 
     def __init__(self, place: Path) -> None:
         self.place = place
-        self.connect(device("Ada's iPhone", UDID))
+        self.connect(device("My iPhone", UDID))
         self.simulate({"com.apple.CoreSimulator.SimRuntime.iOS-17-5": [self.simulator()]})
         (place / "xcodebuild.json").write_text(json.dumps({"build": 0, "test": 0}))
         (place / "calls.jsonl").touch()
@@ -99,11 +99,11 @@ def bundle(tmp_path: Path) -> Path:
 # --- which device is meant -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wanted", ["Ada's iPhone", "ada's iphone", UDID, UDID.lower(), None])
+@pytest.mark.parametrize("wanted", ["My iPhone", "my iphone", UDID, UDID.lower(), None])
 def test_a_device_is_found_by_name_or_udid_or_because_it_is_the_only_one(mac: Mac, wanted: str | None) -> None:
     found = benchmark.find(wanted)
 
-    assert (found.name, found.udid, found.model) == ("Ada's iPhone", UDID, "iPhone15,2")
+    assert (found.name, found.udid, found.model) == ("My iPhone", UDID, "iPhone15,2")
     assert found.destination == f"platform=iOS,id={UDID}"
 
 
@@ -116,14 +116,14 @@ def test_a_device_is_found_by_name_or_udid_or_because_it_is_the_only_one(mac: Ma
     ],
 )
 def test_a_device_that_is_not_ready_is_an_error_with_the_remedy(mac: Mac, changes: dict, remedy: str) -> None:
-    mac.connect(device("Ada's iPhone", UDID, **changes))
+    mac.connect(device("My iPhone", UDID, **changes))
 
-    with pytest.raises(HarnessError, match=f"Ada's iPhone cannot be used: .*{remedy}"):
-        benchmark.find("Ada's iPhone")
+    with pytest.raises(HarnessError, match=f"My iPhone cannot be used: .*{remedy}"):
+        benchmark.find("My iPhone")
 
 
 def test_an_unknown_name_lists_the_known_ones(mac: Mac) -> None:
-    mac.connect(device("Ada's iPhone", UDID), device("Lab iPad", OTHER, "iPad13,1"))
+    mac.connect(device("My iPhone", UDID), device("Lab iPad", OTHER, "iPad13,1"))
 
     with pytest.raises(HarnessError, match=rf"no device 'Bob'; known: .*{UDID}.*Lab iPad \(iPad13,1, {OTHER}\)"):
         benchmark.find("Bob")
@@ -204,7 +204,7 @@ def test_the_tests_are_built_for_release_and_run_with_what_was_chosen(mac: Mac, 
     log = tmp_path / "log"
 
     built = tools.build(project, "RTIOS", f"platform=iOS,id={UDID}", tmp_path / "build", ["DEVELOPMENT_TEAM=A1"], log)
-    phone = devices.Device("Ada's iPhone", UDID, "iPhone15,2")
+    phone = devices.Device("My iPhone", UDID, "iPhone15,2")
     result, problem = benchmark.run(phone, Plan({"HARNESS_PROFILE": "quick"}, built), tmp_path / "out", lambda _: None)
 
     (_, build, _), (_, run, variables) = mac.calls()
@@ -221,7 +221,7 @@ def test_without_tests_that_were_built_before_those_of_the_checkout_are_built(
     mac: Mac, tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "checkout", lambda: tmp_path)
-    phone, told = devices.Device("Ada's iPhone", UDID, "iPhone15,2"), list[str]()
+    phone, told = devices.Device("My iPhone", UDID, "iPhone15,2"), list[str]()
     with pytest.raises(HarnessError, match="no RTIOS.xcodeproj below ios/.*--xctestrun"):
         benchmark.run(phone, Plan(), tmp_path / "out", told.append)
     project = tmp_path / "ios" / "RTIOS.xcodeproj"
@@ -274,11 +274,11 @@ def test_bundles_are_fetched_from_a_device_and_checked_as_any_others(mac: Mac, t
     damaged = write(runs / "damaged.run", OUTPUTS, run_id="damaged")
     (damaged / "tensors" / "a.npy").write_bytes(b"x")
 
-    done = commands.run("ios", "collect", "--device", "Ada's iPhone", "--out", out, "--json")
+    done = commands.run("ios", "collect", "--device", "My iPhone", "--out", out, "--json")
 
     assert {one["verdict"] for one in json.loads(done.stdout)} == {"imported", "refused"}
     assert (done.returncode, os.listdir(out)) == (ExitCode.INVALID, ["phone-image.run"])
-    assert "Ada's iPhone: copying its bundles" in done.stderr
+    assert "My iPhone: copying its bundles" in done.stderr
 
 
 def test_bundles_are_fetched_from_a_simulator(mac: Mac, tmp_path: Path, bundle: Path) -> None:
@@ -341,4 +341,4 @@ def test_nothing_to_fetch_is_said(mac: Mac, tmp_path: Path) -> None:
 
     done = commands.run("ios", "collect", "--out", tmp_path / "out")
 
-    assert (done.returncode, "no bundles on Ada's iPhone" in done.stderr) == (ExitCode.USAGE, True)
+    assert (done.returncode, "no bundles on My iPhone" in done.stderr) == (ExitCode.USAGE, True)
