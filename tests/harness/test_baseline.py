@@ -452,6 +452,7 @@ def test_the_command_records_lists_and_checks(make: Make, folder: Path, tmp_path
     assert again.stderr.startswith("harness: ") and "--replace" in again.stderr
 
 
+@pytest.mark.system  # half a minute
 def test_a_runtime_is_run_and_held_against_itself(folder: Path, tmp_path: Path) -> None:
     """End to end, with real workers and the shipped model."""
     options = ("--profile", "none", "--folder", folder)

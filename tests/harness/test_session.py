@@ -224,6 +224,7 @@ def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_
                 assert found[key].tensor(case["id"]).tobytes() == expected.tensor(case["id"]).tobytes(), name
 
 
+@pytest.mark.system  # half a minute
 def test_resume_times_a_run_that_was_stopped_before_its_timing(cases: Path, tmp_path: Path) -> None:
     interrupt(cases, tmp_path / "out", "parent", profile="quick", moment="faulty-tensor-*.run/tensors/figure-1.npy")
 
@@ -332,6 +333,7 @@ def test_results_are_never_overwritten(cases: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.system  # half a minute
 def test_an_interrupted_comparison_goes_on_to_the_same_report(cases: Path, tmp_path: Path) -> None:
     recorded = run("run", "faulty", "--suite", cases, "--profile", "none", "--out", tmp_path / "recorded")
     assert recorded.returncode == 0, recorded.stderr

@@ -271,6 +271,7 @@ def test_the_commands_explain_themselves_without_tensorflow() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
+@pytest.mark.system  # half a minute
 def test_a_trained_run_is_printed_last(folders: tuple[Path, Path], tmp_path: Path) -> None:
     pairs = settings(folders, tmp_path, TRAIN__EPOCHS=1)
     overrides = [text for i in range(0, len(pairs), 2) for text in ("--set", *pairs[i : i + 2])]

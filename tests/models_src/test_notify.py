@@ -78,6 +78,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
+@pytest.mark.system  # half a minute
 def test_start_epochs_with_masks_and_end_are_told(
     bot_api: BotApi, folders: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

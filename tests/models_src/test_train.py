@@ -266,7 +266,8 @@ def test_mixed_precision_is_exported_as_float32(folders: tuple[Path, Path], tmp_
     assert all(np.isfinite(w).all() for w in trained.model.get_weights())
 
 
-@pytest.mark.parametrize("number", [pytest.param("SIGTERM", marks=pytest.mark.system), "SIGUSR1"])
+@pytest.mark.system  # half a minute
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGUSR1"])
 def test_a_signal_ends_a_training_with_the_status_to_requeue_and_it_can_go_on(
     number: str, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
