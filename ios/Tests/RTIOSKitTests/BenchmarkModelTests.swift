@@ -39,7 +39,9 @@ import Testing
     let model = model()
     model.choose(profile: Profile.none)
     var seen: [BenchmarkProgress] = []
-    model.willChange = { if case .running(let progress) = model.state.phase { seen.append(progress) } }
+    model.willChange = { [unowned model] in
+      if case .running(let progress) = model.state.phase { seen.append(progress) }
+    }
     await model.run()
     #expect(seen.contains { !$0.activity.isEmpty } && seen.allSatisfy { (0...1).contains($0.fraction) })
   }
@@ -63,7 +65,7 @@ import Testing
   @Test func aRunCanBeCancelled() async {
     let model = model()
     model.choose(profile: .submission)
-    model.willChange = {
+    model.willChange = { [unowned model] in
       if case .running(let progress) = model.state.phase, !progress.activity.isEmpty { model.enteredBackground() }
     }
     await model.run()
@@ -75,7 +77,10 @@ import Testing
     try Data("x".utf8).write(to: picture)
     let model = model()
     await model.run()
-    guard case .failed(let reason) = model.state.phase else { return #expect(Bool(false)) }
+    guard case .failed(let reason) = model.state.phase else {
+      Issue.record("\(model.state.phase)")
+      return
+    }
     #expect(reason.contains("a.npy") && model.state.runs.isEmpty)
   }
 
