@@ -56,8 +56,8 @@ class Slice:
         return "-".join(filter(None, ("ios", "arm64", self.variant)))
 
 
-# The accelerator for Metal (libLiteRtMetalAccelerator.dylib) is published beside these. Its size and hash at this commit
-# are not known, so it is not fetched; add it to both slices once they are.
+# The accelerator for Metal (libLiteRtMetalAccelerator.dylib) is published beside these. Its size and hash at this
+# commit are not known, so it is not fetched; add it to both slices once they are.
 SLICES = (
     Slice(
         platform="iPhoneOS",
