@@ -13,7 +13,7 @@ public struct RecordedRun: Equatable, Sendable, Identifiable {
   public let lane: String
   public let status: String
   public let startedAt: String
-  /// Median time of a frame in milliseconds; nil where none was timed.
+  /// Median time of the steady frames in milliseconds; nil where none was timed.
   public let median: Double?
 
   /// The bundles in a folder, the newest first. What is no bundle is left out.
@@ -33,20 +33,27 @@ public struct RecordedRun: Equatable, Sendable, Identifiable {
     else { return nil }
     (id, self.folder, label, suite) = (facts.runId, folder, facts.label, facts.suite.id)
     (lane, status, startedAt) = (facts.lane, facts.status, facts.startedAt)
-    median = facts.timing.steady?.p50Ns.map { $0 / 1e6 }
+    median = Self.median(of: folder.appendingPathComponent("samples.csv"))
   }
 
   /// The keys of `run.json` that are read.
   private struct Facts: Decodable {
     struct Suite: Decodable { let id: String }
-    struct Timing: Decodable { let steady: Steady? }
-    struct Steady: Decodable { let p50Ns: Double? }
     let runId: String
     let label: String
     let suite: Suite
     let lane: String
     let status: String
     let startedAt: String
-    let timing: Timing
+  }
+
+  private static func median(of samples: URL) -> Double? {
+    guard let text = try? String(contentsOf: samples, encoding: .utf8) else { return nil }
+    let rows = text.split(separator: "\n").map { $0.split(separator: ",", omittingEmptySubsequences: false) }
+    guard let phase = rows.first?.firstIndex(of: "phase"), let total = rows.first?.firstIndex(of: "total_ns")
+    else { return nil }
+    let times = rows.filter { $0.count > max(phase, total) && $0[phase] == "steady" }
+      .compactMap { Double($0[total]) }.sorted()
+    return times.isEmpty ? nil : times[(times.count - 1) / 2] / 1e6
   }
 }

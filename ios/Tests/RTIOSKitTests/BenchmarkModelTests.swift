@@ -35,6 +35,22 @@ import Testing
     #expect(model.state.runs.allSatisfy { $0.status == "complete" && $0.suite == "tiny" && $0.label == "swift:int8" })
   }
 
+  @Test func theListTellsTheMedianOfTheSteadyFramesAsTheBundleHasThem() async throws {
+    let model = model()
+    model.choose(profile: .quick)
+    await model.run()
+
+    let run = try #require(model.state.runs.first { $0.lane == "image" })
+    let text = try String(contentsOf: run.folder.appendingPathComponent("samples.csv"), encoding: .utf8)
+    let times = text.split(separator: "\n").filter { $0.contains(",steady,") }
+      .compactMap { Double($0.split(separator: ",", omittingEmptySubsequences: false)[12]) }
+    let median = try #require(run.median)
+    #expect(times.count >= 64)
+    #expect(2 * times.filter { $0 <= median * 1e6 }.count >= times.count)
+    #expect(2 * times.filter { $0 >= median * 1e6 }.count >= times.count)
+    #expect(model.state.runs.first { $0.lane == "tensor" }?.median == nil)
+  }
+
   @Test func progressIsTold() async {
     let model = model()
     model.choose(profile: Profile.none)
