@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import bundle as bundles
-from harness import device
+from harness import conditions, device
 from harness.errors import HarnessError, InvalidError
 from harness.files import write_file
 from harness.runs import Run, open_runs
@@ -32,7 +32,7 @@ FOLDER = "baselines"
 
 _MANIFEST = "baseline.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MACHINE = ("kind", "model", "cpu", "arch", "cores", "emulated")
+_MACHINE = (*conditions.MACHINE, "emulated")
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,14 @@ def why_untimed(facts: Mapping[str, Any]) -> str:
     return ""
 
 
+MACHINE = ("kind", "model", "cpu", "arch", "cores")
+"""Keys of ``device`` that tell one machine from another."""
+
+
 def machine(facts: Mapping[str, Any]) -> tuple[Any, ...]:
     """What is the same in two runs on one machine."""
     device = facts.get("device") or {}
-    return tuple(device.get(part) for part in ("kind", "model", "cpu", "arch", "cores"))
+    return tuple(device.get(part) for part in MACHINE)
 
 
 def moments(facts: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
