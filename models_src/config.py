@@ -81,7 +81,8 @@ def defaults() -> CfgNode:
     cfg.TEACHER = ""  # MODEL or MODEL,CONTRACT: a Keras or TFLite model that sees every augmented picture as well
 
     cfg.TRAIN = CfgNode()
-    cfg.TRAIN.INITIAL_WEIGHTS = ""  # a checkpoint of the same network to go on from, e.g. another run's best.keras
+    # What to go on from: a checkpoint of the same network, a run, or an experiment's folder, meaning its latest run.
+    cfg.TRAIN.INITIAL_WEIGHTS = ""
     cfg.TRAIN.QUANTISATION_AWARE = False  # round activations in training as int8 will
     cfg.TRAIN.EPOCHS = 24
     cfg.TRAIN.BATCH_SIZE = 32

@@ -53,6 +53,22 @@ def latest(experiment: Path) -> Path | None:
     return max(runs, key=lambda path: path.name, default=None)
 
 
+def checkpoint(path: Path) -> Path:
+    """The network that a path means: a file itself, of a run its best one, of an experiment that of its latest run.
+
+    Raises:
+        HarnessError: there is none yet.
+    """
+    if not path.is_dir():
+        return path
+    run = path if is_run(path) else latest(path)
+    if run is None:
+        raise HarnessError(f"{path}: no run of this experiment is there; train it first")
+    if not (run / "best.keras").is_file():
+        raise HarnessError(f"{run}: no best.keras, no epoch of this run is finished; segmodel train --resume {run}")
+    return run / "best.keras"
+
+
 def is_run(path: Path) -> bool:
     """Whether a folder is a run's."""
     return (path / "config.yaml").is_file()

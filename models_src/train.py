@@ -60,9 +60,10 @@ def start(
         run: the folder; named after the time if None.
 
     Raises:
-        HarnessError: the data or the encoder's weights cannot be used; no folder is left behind then.
+        HarnessError: the data, or weights to begin with, cannot be used; no folder is left behind then.
         Interrupted: a signal came.
     """
+    cfg = _resolved(cfg)
     session = _Session(cfg, report)
     keras.utils.set_random_seed(cfg.SEED)
     with session.scope():
@@ -140,10 +141,22 @@ def _schedule(cfg: CfgNode, steps: int) -> keras.optimizers.schedules.LearningRa
     return schedules.WarmedUp(peak, warmup, left if cfg.TRAIN.SCHEDULE == "linear" else 0)
 
 
+def _resolved(cfg: CfgNode) -> CfgNode:
+    """The configuration with the checkpoint that ``TRAIN.INITIAL_WEIGHTS`` means now: later there may be another."""
+    if not cfg.TRAIN.INITIAL_WEIGHTS:
+        return cfg
+    cfg = cfg.clone()
+    cfg.defrost()
+    try:
+        cfg.TRAIN.INITIAL_WEIGHTS = str(runs.checkpoint(Path(cfg.TRAIN.INITIAL_WEIGHTS)))
+    except HarnessError as error:
+        raise HarnessError(f"TRAIN.INITIAL_WEIGHTS: {error}") from None
+    cfg.freeze()
+    return cfg
+
+
 def _take_weights(model: keras.Model, path: str) -> None:
     """Give a network the weights of a checkpoint of the same architecture."""
-    import keras
-
     try:
         model.set_weights(keras.models.load_model(path, compile=False).get_weights())
     except (OSError, ValueError) as error:

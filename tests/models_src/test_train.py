@@ -172,6 +172,38 @@ def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path],
         train.compiled(cfg, steps=1)
 
 
+@pytest.mark.parametrize("named", ["20260101-000000/best.keras", "20260101-000000", "."])
+def test_a_checkpoint_a_run_and_an_experiment_name_the_same_network(tmp_path: Path, named: str) -> None:
+    for run in ("20250101-000000", "20260101-000000"):
+        (tmp_path / run).mkdir()
+        (tmp_path / run / "config.yaml").touch()
+        (tmp_path / run / "best.keras").touch()
+    assert runs.checkpoint(tmp_path / named) == tmp_path / "20260101-000000/best.keras"
+
+
+def test_a_run_records_the_checkpoint_that_it_began_with(
+    folders: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
+    from models_src import train
+
+    cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__EPOCHS=1, TRAIN__INITIAL_WEIGHTS=str(trained.parent)))
+    recorded = config.load(train.start(cfg) / "config.yaml").TRAIN.INITIAL_WEIGHTS
+    assert recorded == str(trained / "best.keras")
+
+
+def test_an_experiment_that_has_not_been_trained_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from models_src import train
+
+    (tmp_path / "first/20260101-000000").mkdir(parents=True)
+    cfg = config.load(SMOKE, settings(folders, tmp_path / "runs", TRAIN__INITIAL_WEIGHTS=str(tmp_path / "first")))
+    with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*first: no run of this experiment"):
+        train.start(cfg)
+    (tmp_path / "first/20260101-000000/config.yaml").touch()
+    with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*first/20260101-000000: no best\.keras"):
+        train.start(cfg)
+    assert not (tmp_path / "runs").exists()
+
+
 # --- how it is trained ----------------------------------------------------------------------------
 
 
