@@ -14,7 +14,7 @@ Pod::Spec.new do |spec|
   spec.header_mappings_dir = 'core/include'
   spec.module_map = 'core/include/module.modulemap'
   spec.libraries = 'c++'
-  spec.vendored_frameworks = 'ios/Frameworks/CLiteRT.xcframework'
+  spec.vendored_frameworks = 'ios/Frameworks/*.xcframework'
   spec.pod_target_xcconfig = {
     'CLANG_CXX_LANGUAGE_STANDARD' => 'c++17',
     'GCC_PREPROCESSOR_DEFINITIONS' => "$(inherited) SEGCORE_LITERT_LINKED=1 SEGCORE_VERSION='\"#{spec.version}\"'",

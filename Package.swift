@@ -6,10 +6,11 @@ import PackageDescription
 
 let version = "0.1.0"
 
-// LiteRT for iOS, once ios/scripts/fetch_litert.py has made it. Elsewhere it is loaded at run time, and a target for a
-// file that is not there would be an error everywhere. SwiftPM remembers the answer: `swift package purge-cache`.
-let liteRT = "ios/Frameworks/CLiteRT.xcframework"
-let hasLiteRT = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(liteRT)")
+// LiteRT for iOS, as far as ios/scripts/fetch_litert.py has made it. Elsewhere it is loaded at run time, and a target for
+// a file that is not there would be an error everywhere. SwiftPM remembers the answer: `swift package purge-cache`.
+let liteRT = ["CLiteRT", "LiteRtMetalAccelerator"].filter {
+  FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/ios/Frameworks/\($0).xcframework")
+}
 
 let package = Package(
   name: "MobileUNetHarness",
@@ -23,7 +24,7 @@ let package = Package(
   targets: [
     .target(
       name: "CSegCore",
-      dependencies: hasLiteRT ? [.target(name: "CLiteRT", condition: .when(platforms: [.iOS]))] : [],
+      dependencies: liteRT.map { .target(name: $0, condition: .when(platforms: [.iOS])) },
       path: "core",
       exclude: ["CMakeLists.txt", "CMakePresets.json", "python", "tests", "tools"],
       sources: ["src"],
@@ -58,7 +59,7 @@ let package = Package(
     .testTarget(name: "RTIOSKitTests", dependencies: ["RTIOSKit"], path: "ios/Tests/RTIOSKitTests"),
     .testTarget(
       name: "BenchmarkKitTests", dependencies: ["BenchmarkKit", "SegKit"], path: "ios/Tests/BenchmarkKitTests"),
-  ] + (hasLiteRT ? [.binaryTarget(name: "CLiteRT", path: liteRT)] : []),
+  ] + liteRT.map { .binaryTarget(name: $0, path: "ios/Frameworks/\($0).xcframework") },
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx17
 )

@@ -145,6 +145,12 @@ TEST_F(LiteRtLibrary, WhatIsNoLibraryIsRefused) {
   EXPECT_NE(library.status().message().find("text.so"), std::string::npos);
 }
 
+TEST(LiteRtAccelerators, AreLookedForBesideTheLibraryOrItsFramework) {
+  EXPECT_EQ(AcceleratorFolder("/venv/ai_edge_litert/libLiteRt.so"), "/venv/ai_edge_litert");
+  EXPECT_EQ(AcceleratorFolder("/RTIOS.app/Frameworks/CLiteRT.framework/CLiteRT"), "/RTIOS.app/Frameworks");
+  EXPECT_EQ(AcceleratorFolder("libLiteRt.so"), "");
+}
+
 TEST(LiteRtStatus, EveryErrorSaysWhatWasTriedAndWhy) {
   EXPECT_TRUE(Check(0, "run the model").ok());
   EXPECT_EQ(Check(3, "run the model").message(), "LiteRT cannot run the model: runtime failure (status 3)");

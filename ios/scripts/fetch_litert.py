@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fetches LiteRT for iOS and wraps it as ``ios/Frameworks/CLiteRT.xcframework``, which Package.swift then links.
+"""Fetches LiteRT for iOS into ``ios/Frameworks``, as xcframeworks that Package.swift then links.
 
-    python3 ios/scripts/fetch_litert.py
+    python3 ios/scripts/fetch_litert.py [--without-metal]
 
-LiteRT publishes bare libraries; an application may only hold frameworks. Nothing is kept whose size or SHA-256 is not
-the pinned one. An interrupted download goes on where it ended. Only Python's own library is needed.
+LiteRT publishes bare libraries. ``CLiteRT.xcframework`` holds its runtime as a framework, as an application should have
+it; ``LiteRtMetalAccelerator.xcframework`` holds the accelerator for Metal as a library, since LiteRT opens it by that
+file's name. Nothing is kept whose size or SHA-256 is not the pinned one. An interrupted download goes on where it
+ended. Only Python's own library is needed.
 """
 
 from __future__ import annotations
@@ -13,18 +15,23 @@ from __future__ import annotations
 import argparse
 import hashlib
 import plistlib
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 COMMIT = "f67457790c9c2ab67347d6fe53270e8d3df20868"
 SOURCE = f"https://media.githubusercontent.com/media/google-ai-edge/LiteRT/{COMMIT}/litert/prebuilt"
+POINTERS = f"https://raw.githubusercontent.com/google-ai-edge/LiteRT/{COMMIT}/litert/prebuilt"
 FRAMEWORK = "CLiteRT"
+ACCELERATOR = "LiteRtMetalAccelerator"
+INSTALL_NAME = f"@rpath/{FRAMEWORK}.framework/{FRAMEWORK}"
 MINIMUM_IOS = "15.0"
 CHUNK = 1 << 20
 
@@ -44,20 +51,17 @@ class Library:
 
 @dataclass(frozen=True)
 class Slice:
-    """What one platform gets: the runtime, and accelerators that LiteRT looks for by their file names beside it."""
+    """What one platform gets. An accelerator is published beside the runtime."""
 
     platform: str
     variant: str | None
     runtime: Library
-    accelerators: tuple[Library, ...] = ()
 
     @property
     def name(self) -> str:
         return "-".join(filter(None, ("ios", "arm64", self.variant)))
 
 
-# The accelerator for Metal (libLiteRtMetalAccelerator.dylib) is published beside these. Its size and hash at this
-# commit are not known, so it is not fetched; add it to both slices once they are.
 SLICES = (
     Slice(
         platform="iPhoneOS",
@@ -76,6 +80,34 @@ SLICES = (
         ),
     ),
 )
+
+
+def pinned_by_the_commit(pointers: str, path: str) -> Library | None:
+    """A library whose size and SHA-256 are not written here, as the commit has them; None where it has no such file.
+
+    git keeps a large file's size and hash in its place (Git LFS, specification version 1), so they are as fixed as the
+    commit is.
+
+    Args:
+        pointers: URL that the commit's own, small files are below.
+
+    Raises:
+        FetchError: the answer cannot be had, or is something else.
+    """
+    url = f"{pointers}/{path}"
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            text = answer.read(1024).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return None
+        raise _unreachable(url, error) from error
+    except OSError as error:
+        raise _unreachable(url, error) from error
+    found = re.fullmatch(r"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (\d+)\n", text)
+    if found is None:
+        raise FetchError(f"{url}: not what Git LFS keeps in a large file's place; fetch --without-metal")
+    return Library(path, int(found[2]), found[1])
 
 
 def fetch(source: str, library: Library, folder: Path) -> Path:
@@ -116,14 +148,17 @@ def _download(url: str, library: Library, begun: Path) -> None:
                 while left > 0 and (data := answer.read(min(CHUNK, left))):
                     file.write(data)
                     left -= len(data)
-    except (urllib.error.URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise FetchError(
-            f"{url}: cannot be downloaded: {reason}. Run this again where that address can be reached; "
-            "what was begun is gone on with"
-        ) from error
+    except OSError as error:
+        raise _unreachable(url, error) from error
     if begun.stat().st_size < library.size:
         raise FetchError(f"{url}: the connection ended after {begun.stat().st_size} of {library.size} bytes; run again")
+
+
+def _unreachable(url: str, error: OSError) -> FetchError:
+    return FetchError(
+        f"{url}: cannot be downloaded: {getattr(error, 'reason', error)}. Run this again where that address can be "
+        "reached; what was begun is gone on with"
+    )
 
 
 def _matches(file: Path, library: Library) -> bool:
@@ -138,36 +173,63 @@ def _sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def wrap(files: dict[Library, Path], slices: tuple[Slice, ...], target: Path) -> None:
-    """Makes the xcframework under another name and renames it. An older one is replaced."""
+def wrap(files: dict[Slice, Path], kind: Callable[[Path, Path, Slice], dict[str, object]], target: Path) -> None:
+    """Makes an xcframework under another name and renames it. An older one is replaced.
+
+    Args:
+        files: each platform's library.
+        kind: ``framework`` or ``library``: puts such a file into a folder, and says where it is.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         made = Path(temporary) / target.name
-        for part in slices:
-            _framework(files, part, made / part.name / f"{FRAMEWORK}.framework")
-        _write_plist(made / "Info.plist", _xcframework_facts(slices))
+        libraries = []
+        for part, file in files.items():
+            (made / part.name).mkdir(parents=True)
+            libraries.append(kind(file, made / part.name, part) | _platform(part))
+        _write_plist(
+            made / "Info.plist",
+            {"AvailableLibraries": libraries, "CFBundlePackageType": "XFWK", "XCFrameworkFormatVersion": "1.0"},
+        )
         if target.exists():
             target.replace(Path(temporary) / "old")
         made.replace(target)
 
 
-def _framework(files: dict[Library, Path], part: Slice, framework: Path) -> None:
-    framework.mkdir(parents=True)
-    binary = framework / FRAMEWORK
-    shutil.copyfile(files[part.runtime], binary)
-    binary.chmod(0o755)
-    beside = []
-    for accelerator in part.accelerators:
-        library = framework / Path(accelerator.path).name
-        shutil.copyfile(files[accelerator], library)
-        library.chmod(0o755)
-        beside.append(library)
-    _write_plist(framework / "Info.plist", _framework_facts(part))
+def _platform(part: Slice) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "LibraryIdentifier": part.name,
+        "SupportedArchitectures": ["arm64"],
+        "SupportedPlatform": "ios",
+    }
+    return facts | ({"SupportedPlatformVariant": part.variant} if part.variant else {})
+
+
+def framework(file: Path, folder: Path, part: Slice) -> dict[str, object]:
+    """LiteRT's runtime as a framework."""
+    made = folder / f"{FRAMEWORK}.framework"
+    made.mkdir()
+    binary = _binary(file, made / FRAMEWORK)
+    _write_plist(made / "Info.plist", _framework_facts(part))
     if sys.platform == "darwin":
-        name = f"@rpath/{FRAMEWORK}.framework/{FRAMEWORK}"
-        _tool("install_name_tool", "-id", name, str(binary))
-        for code in [*beside, framework]:  # Xcode signs them again, as yours, when it embeds them
-            _tool("codesign", "--force", "--sign", "-", str(code))
+        _tool("install_name_tool", "-id", INSTALL_NAME, str(binary))
+        _tool("codesign", "--force", "--sign", "-", str(made))  # Xcode signs it again, as yours, when it embeds it
+    return {"BinaryPath": f"{made.name}/{FRAMEWORK}", "LibraryPath": made.name}
+
+
+def library(file: Path, folder: Path, part: Slice) -> dict[str, object]:
+    """An accelerator as a library, which finds the runtime where it is now."""
+    binary = _binary(file, folder / f"lib{ACCELERATOR}.dylib")
+    if sys.platform == "darwin":
+        _tool("install_name_tool", "-change", f"@rpath/{Path(part.runtime.path).name}", INSTALL_NAME, str(binary))
+        _tool("codesign", "--force", "--sign", "-", str(binary))
+    return {"BinaryPath": binary.name, "LibraryPath": binary.name}
+
+
+def _binary(file: Path, to: Path) -> Path:
+    shutil.copyfile(file, to)
+    to.chmod(0o755)
+    return to
 
 
 def _tool(*command: str) -> None:
@@ -191,46 +253,55 @@ def _framework_facts(part: Slice) -> dict[str, object]:
     }
 
 
-def _xcframework_facts(slices: tuple[Slice, ...]) -> dict[str, object]:
-    libraries = []
-    for part in slices:
-        facts: dict[str, object] = {
-            "BinaryPath": f"{FRAMEWORK}.framework/{FRAMEWORK}",
-            "LibraryIdentifier": part.name,
-            "LibraryPath": f"{FRAMEWORK}.framework",
-            "SupportedArchitectures": ["arm64"],
-            "SupportedPlatform": "ios",
-        }
-        if part.variant:
-            facts["SupportedPlatformVariant"] = part.variant
-        libraries.append(facts)
-    return {"AvailableLibraries": libraries, "CFBundlePackageType": "XFWK", "XCFrameworkFormatVersion": "1.0"}
-
-
 def _write_plist(path: Path, facts: dict[str, object]) -> None:
     path.write_bytes(plistlib.dumps(facts))
 
 
-def make(target: Path, source: str = SOURCE, slices: tuple[Slice, ...] = SLICES) -> None:
-    """Fetches every library and wraps them. What is downloaded stays in ``.downloads`` beside the target."""
-    libraries = [library for part in slices for library in (part.runtime, *part.accelerators)]
-    wrap({library: fetch(source, library, target.parent / ".downloads") for library in libraries}, slices, target)
+def make(
+    folder: Path, source: str = SOURCE, slices: tuple[Slice, ...] = SLICES, pointers: str | None = POINTERS
+) -> list[Path]:
+    """Fetches every library and wraps them. What is downloaded stays in ``.downloads``.
+
+    Args:
+        folder: where the xcframeworks come.
+        source: URL that the libraries are below.
+        pointers: as ``pinned_by_the_commit`` has it; None leaves the accelerator out.
+
+    Returns:
+        The xcframeworks that were made.
+    """
+    downloads = folder / ".downloads"
+    runtime, accelerator = folder / f"{FRAMEWORK}.xcframework", folder / f"{ACCELERATOR}.xcframework"
+    files = {}
+    for part in slices if pointers else ():
+        path = str(PurePosixPath(part.runtime.path).with_name(f"lib{ACCELERATOR}.dylib"))
+        if pinned := pinned_by_the_commit(pointers, path):
+            files[part] = fetch(source, pinned, downloads)
+    wrap({part: fetch(source, part.runtime, downloads) for part in slices}, framework, runtime)
+    if not files:
+        shutil.rmtree(accelerator, ignore_errors=True)  # one that does not belong to this runtime
+        return [runtime]
+    wrap(files, library, accelerator)
+    return [runtime, accelerator]
 
 
 def main() -> int:
     folder = Path(__file__).resolve().parents[1] / "Frameworks"
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=folder, help=f"folder for {FRAMEWORK}.xcframework (%(default)s)")
-    target = parser.parse_args().out / f"{FRAMEWORK}.xcframework"
+    parser.add_argument("--out", type=Path, default=folder, help="folder for the xcframeworks (%(default)s)")
+    parser.add_argument("--without-metal", action="store_true", help="leave the accelerator for Metal out")
+    options = parser.parse_args()
     try:
-        make(target)
+        made = make(options.out, pointers=None if options.without_metal else POINTERS)
     except FetchError as error:
         print(f"fetch_litert: {error}", file=sys.stderr)
         return 1
-    print(target)
+    print(*made, sep="\n")
+    if len(made) == 1 and not options.without_metal:
+        print("The pinned commit has no accelerator for Metal: the application will use the CPU.")
     print("Was the package opened before? Then in Xcode: File > Packages > Reset Package Caches.")
     if sys.platform != "darwin":
-        print("Not on a Mac: its install name is not set and it is not signed. Run this on the Mac that has Xcode.")
+        print("Not on a Mac: install names are not set and nothing is signed. Run this on the Mac that has Xcode.")
     return 0
 
 

@@ -70,21 +70,27 @@ def publish(server: Server, path: str, content: bytes) -> object:
 
 @pytest.fixture
 def slices(server: Server) -> tuple[object, ...]:
+    """The device has an accelerator, the simulator none."""
+    metal = b"metal" * 300
+    publish(server, "device/libLiteRtMetalAccelerator.dylib", metal)
+    server.files["git/device/libLiteRtMetalAccelerator.dylib"] = (
+        b"version https://git-lfs.github.com/spec/v1\n"
+        b"oid sha256:%s\nsize %d\n" % (hashlib.sha256(metal).hexdigest().encode(), len(metal))
+    )
     return (
-        fetch_litert.Slice(
-            "iPhoneOS", None, publish(server, "device/libLiteRt.dylib", b"device" * 500),
-            (publish(server, "device/libLiteRtMetalAccelerator.dylib", b"metal" * 300),),
-        ),
+        fetch_litert.Slice("iPhoneOS", None, publish(server, "device/libLiteRt.dylib", b"device" * 500)),
         fetch_litert.Slice("iPhoneSimulator", "simulator", publish(server, "sim/libLiteRt.dylib", b"simulator" * 400)),
-    )  # fmt: skip
+    )
+
+
+def make(server: Server, slices: tuple[object, ...], folder: Path) -> list[Path]:
+    return fetch_litert.make(folder, server.url, slices, f"{server.url}/git")
 
 
 def test_the_xcframework_has_a_framework_for_device_and_simulator(
     server: Server, slices: tuple[object, ...], tmp_path: Path
 ) -> None:
-    target = tmp_path / "CLiteRT.xcframework"
-    fetch_litert.make(target, server.url, slices)
-
+    target = make(server, slices, tmp_path)[0]
     facts = plistlib.loads((target / "Info.plist").read_bytes())
     assert facts["CFBundlePackageType"] == "XFWK"
     variants = {}
@@ -99,19 +105,49 @@ def test_the_xcframework_has_a_framework_for_device_and_simulator(
     assert (variants["simulator"] / "CLiteRT").read_bytes() == b"simulator" * 400
 
 
-def test_an_accelerator_lies_beside_the_runtime_under_the_name_it_is_looked_for(
+def test_an_accelerator_is_a_library_of_the_name_it_is_looked_for_by(
     server: Server, slices: tuple[object, ...], tmp_path: Path
 ) -> None:
-    fetch_litert.make(tmp_path / "CLiteRT.xcframework", server.url, slices)
-    framework = tmp_path / "CLiteRT.xcframework/ios-arm64/CLiteRT.framework"
-    assert (framework / "libLiteRtMetalAccelerator.dylib").read_bytes() == b"metal" * 300
+    target = make(server, slices, tmp_path)[1]
+    (library,) = plistlib.loads((target / "Info.plist").read_bytes())["AvailableLibraries"]
+    assert library["LibraryPath"] == library["BinaryPath"] == "libLiteRtMetalAccelerator.dylib"
+    assert "SupportedPlatformVariant" not in library
+    assert (target / library["LibraryIdentifier"] / library["LibraryPath"]).read_bytes() == b"metal" * 300
+
+
+def test_without_an_accelerator_an_older_one_is_taken_away(
+    server: Server, slices: tuple[object, ...], tmp_path: Path
+) -> None:
+    make(server, slices, tmp_path)
+    assert fetch_litert.make(tmp_path, server.url, slices, None) == [tmp_path / "CLiteRT.xcframework"]
+    assert not (tmp_path / "LiteRtMetalAccelerator.xcframework").exists()
+
+
+@pytest.mark.parametrize(
+    "said", [b"<html>", b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 1\n"]
+)
+def test_a_pin_that_is_none_is_refused(server: Server, slices: tuple[object, ...], tmp_path: Path, said: bytes) -> None:
+    server.files["git/device/libLiteRtMetalAccelerator.dylib"] = said
+    with pytest.raises(fetch_litert.FetchError, match="not what Git LFS keeps in a large file's place"):
+        make(server, slices, tmp_path)
+
+
+def test_an_accelerator_that_is_not_the_pinned_one_is_refused(
+    server: Server, slices: tuple[object, ...], tmp_path: Path
+) -> None:
+    server.files["device/libLiteRtMetalAccelerator.dylib"] = b"other" * 300
+    with pytest.raises(fetch_litert.FetchError, match="MetalAccelerator.dylib: not the pinned file"):
+        make(server, slices, tmp_path)
+    assert not list(tmp_path.glob("*.xcframework"))
 
 
 def test_what_is_there_is_not_downloaded_again(server: Server, slices: tuple[object, ...], tmp_path: Path) -> None:
     for _ in range(2):
-        fetch_litert.make(tmp_path / "CLiteRT.xcframework", server.url, slices)
-    assert len(server.begins) == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".downloads", "CLiteRT.xcframework"]
+        make(server, slices, tmp_path)
+    fetched = [path for path, _ in server.begins if not path.startswith("/git/")]
+    assert len(fetched) == len(set(fetched)) == 3
+    made = [".downloads", "CLiteRT.xcframework", "LiteRtMetalAccelerator.xcframework"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
 
 
 @pytest.mark.parametrize("content", [b"other" * 600, b"device" * 499, b"device" * 500 + b"!", b""])
@@ -120,19 +156,20 @@ def test_what_is_not_the_pinned_file_is_refused_and_leaves_no_framework(
 ) -> None:
     server.files["device/libLiteRt.dylib"] = content
     with pytest.raises(fetch_litert.FetchError, match=r"device/libLiteRt\.dylib: (not the pinned|the conn)"):
-        fetch_litert.make(tmp_path / "CLiteRT.xcframework", server.url, slices)
+        make(server, slices, tmp_path)
     assert not (tmp_path / "CLiteRT.xcframework").exists()
 
 
 def test_an_interrupted_download_goes_on_where_it_ended(
     server: Server, slices: tuple[object, ...], tmp_path: Path
 ) -> None:
+    slices = slices[1:]  # no accelerator, so the runtime comes first
     server.hang_up_after = 1000
-    with pytest.raises(fetch_litert.FetchError, match="1000 of 3000 bytes; run again"):
-        fetch_litert.make(tmp_path / "CLiteRT.xcframework", server.url, slices)
+    with pytest.raises(fetch_litert.FetchError, match="1000 of 3600 bytes; run again"):
+        make(server, slices, tmp_path)
     server.hang_up_after = None
-    fetch_litert.make(tmp_path / "CLiteRT.xcframework", server.url, slices)
-    assert server.begins[:2] == [("/device/libLiteRt.dylib", 0), ("/device/libLiteRt.dylib", 1000)]
+    make(server, slices, tmp_path)
+    assert server.begins == [("/sim/libLiteRt.dylib", 0), ("/sim/libLiteRt.dylib", 1000)]
 
 
 def test_a_damaged_begun_file_is_thrown_away(server: Server, slices: tuple[object, ...], tmp_path: Path) -> None:
@@ -148,7 +185,7 @@ def test_an_older_framework_is_replaced_as_a_whole(server: Server, slices: tuple
     target = tmp_path / "CLiteRT.xcframework"
     target.mkdir()
     (target / "old").touch()
-    fetch_litert.make(target, server.url, slices)
+    make(server, slices, tmp_path)
     assert not (target / "old").exists() and (target / "Info.plist").exists()
 
 
@@ -161,7 +198,7 @@ def test_where_it_cannot_be_had_the_error_says_what_to_do(server: Server, source
 
 
 def test_the_pins_are_of_one_commit_and_look_like_hashes() -> None:
-    assert fetch_litert.COMMIT in fetch_litert.SOURCE
+    assert fetch_litert.COMMIT in fetch_litert.SOURCE and fetch_litert.COMMIT in fetch_litert.POINTERS
     libraries = [part.runtime for part in fetch_litert.SLICES]
     assert [library.size for library in libraries] == [8_068_840, 7_799_952]
     assert all(len(bytes.fromhex(library.sha256)) == 32 for library in libraries)

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "litert/status.h"
@@ -101,7 +100,7 @@ struct Engine::Impl {
 
 Status Engine::Impl::CreateEnvironment() {
   // Nothing is registered that is not asked for, and nothing is logged: errors come back as statuses.
-  const std::string folder = std::filesystem::path(library->path).parent_path().string();
+  const std::string folder = AcceleratorFolder(library->path);
   EnvironmentOption settings[3];
   settings[0].tag = EnvironmentOption::kLogSeverity;
   settings[0].value.type = Any::kInteger;

@@ -261,4 +261,9 @@ Expected<const Library*> Load(const Places& places) {
 
 #endif
 
+std::string AcceleratorFolder(const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  return (folder.extension() == ".framework" ? folder.parent_path() : folder).string();
+}
+
 }  // namespace segcore::litert

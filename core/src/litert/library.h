@@ -34,4 +34,8 @@ Expected<const Library*> Load(const std::string& path);
 /// The same from other places. After them come the system's libraries.
 Expected<const Library*> Load(const Places& places);
 
+/// Where accelerators lie that belong to the library at `path`: beside it or, of one in a framework, beside the
+/// framework, where an application on iOS has its libraries. Empty where the path tells no folder.
+std::string AcceleratorFolder(const std::string& path);
+
 }  // namespace segcore::litert
