@@ -38,7 +38,8 @@ def make(
     """The augmentation ``(image, mask, seed) -> (image, mask)``.
 
     Args:
-        transforms: albumentations transforms, ``{"name": class, **arguments}``, applied in order.
+        transforms: albumentations transforms, ``{"name": class, **arguments}``: those that move pixels are applied
+            first, then those that only change them, each kind in this order.
         head_and_shoulders: probability of cropping a full-body picture, in [0, 1].
         size: ``(height, width)`` of the result.
         backgrounds: pictures without people.
@@ -53,11 +54,9 @@ def make(
     """
     import albumentations as A
 
-    # Enlarging first and colours last: the geometry sees all pixels there are, the colours only those needed.
-    shrink = A.Resize(*size, interpolation=cv2.INTER_AREA, mask_interpolation=cv2.INTER_AREA)
     built = [_build(A, spec) for spec in transforms]
     geometry = A.Compose([t for t in built if isinstance(t, A.DualTransform)])
-    colours = A.Compose([shrink, *(t for t in built if not isinstance(t, A.DualTransform))])
+    colours = A.Compose([t for t in built if not isinstance(t, A.DualTransform)])
 
     def augment(image: np.ndarray, mask: np.ndarray, seed: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(list(seed))
@@ -67,11 +66,10 @@ def make(
             image, mask = replace_background(
                 image, mask, read_image(backgrounds[int(rng.integers(len(backgrounds)))]), rng
             )
-        for stage in (geometry, colours):
-            stage.set_random_seed(int(rng.integers(2**31)))
-            changed = stage(image=image, mask=mask)
-            image, mask = changed["image"], changed["mask"]
-        return image, mask
+        # The geometry sees all pixels there are, the colours only those needed.
+        image, mask = _changed(geometry, image, mask, rng)
+        image, mask = _resized(image, size), _resized(mask, size)
+        return _changed(colours, image, mask, rng)
 
     return augment
 
@@ -85,6 +83,24 @@ def from_config(cfg: CfgNode) -> Augment:
         [image for folder in cfg.AUGMENT.BACKGROUNDS for image in manifest.images(folder)],
         cfg.AUGMENT.REPLACE_BACKGROUND,
     )
+
+
+def _changed(
+    stage: Any, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    stage.set_random_seed(int(rng.integers(2**31)))
+    changed = stage(image=image, mask=mask)
+    return changed["image"], changed["mask"]
+
+
+def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An axis is shrunk by area or enlarged bilinearly, as a contract with ``resize = "area"`` has it but for rounding.
+
+    OpenCV's own area interpolation repeats pixels where it enlarges.
+    """
+    (height, width), (old_height, old_width) = size, pixels.shape[:2]
+    shrunk = cv2.resize(pixels, (min(width, old_width), min(height, old_height)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _build(library: Any, spec: dict[str, Any]) -> Any:

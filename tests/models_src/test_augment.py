@@ -41,11 +41,11 @@ def test_augmentation_differs_between_epochs_and_keeps_picture_and_mask_together
         assert result[truth > 200].mean() > result[truth < 50].mean() + 30
 
 
-def test_without_transforms_the_whole_picture_is_only_resized() -> None:
-    image, mask = portrait(np.random.default_rng(0))
-    result, truth = augment.make([], 0.0, (48, 40))(image, mask, (1, 0, 0))
-    assert np.array_equal(truth, contracts.resize(mask, 48, 40))
-    assert np.abs(result.astype(int) - contracts.resize(image, 48, 40)).max() <= 1
+@pytest.mark.parametrize("size", [(48, 40), (150, 200), (150, 40), (48, 200), (96, 80)])
+def test_without_transforms_the_whole_picture_is_only_resized_as_the_contract_has_it(size: tuple[int, int]) -> None:
+    image, mask = portrait(np.random.default_rng(0))  # 96 x 80: smaller, larger, one of each, and the same
+    for whole, made in zip((image, mask), augment.make([], 0.0, size)(image, mask, (1, 0, 0)), strict=True):
+        assert np.abs(made.astype(int) - contracts.resize(whole, *size)).max() <= 1
 
 
 @pytest.mark.parametrize("spec", [{"name": "NoSuchTransform"}, {"name": "Compose"}, {"name": "Affine", "rotate": "x"}])
