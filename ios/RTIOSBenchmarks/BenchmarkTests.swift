@@ -35,9 +35,9 @@ final class BenchmarkTests: XCTestCase {
   private func run(_ benchmark: BenchmarkCase) throws {
     let outcomes = try BenchmarkRunner(benchmark.request).run(progress: { _ in }, isCancelled: { false })
     for outcome in outcomes {
-      let bundle = URL(fileURLWithPath: outcome.path)
-      let attachment = XCTAttachment(compressedContentsOfDirectory: bundle)
-      attachment.name = bundle.lastPathComponent + ".zip"
+      let zipped = try zipFile(of: URL(fileURLWithPath: outcome.path))
+      let attachment = XCTAttachment(contentsOfFile: zipped)
+      attachment.name = zipped.lastPathComponent
       attachment.lifetime = .keepAlways
       add(attachment)
       XCTAssertEqual(outcome.status, "complete", "\(outcome.lane): \(outcome.error ?? "")")
