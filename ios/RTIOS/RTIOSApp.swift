@@ -6,11 +6,15 @@ import SwiftUI
 
 @main struct RTIOSApp: App {
   /// The benchmark's tests are hosted by the application and need nothing of it.
-  private let isTested = ProcessInfo.processInfo.environment["XCTestConfigurationFilePath"] != nil
+  private let isTested = ProcessInfo.processInfo.environment.keys.contains { $0.hasPrefix("XCTest") }
 
   var body: some Scene {
     WindowGroup {
-      if isTested { Color.black } else { RootView() }
+      if isTested {
+        Color.black.onAppear { UIApplication.shared.isIdleTimerDisabled = true }  // one that locks itself ends a run
+      } else {
+        RootView()
+      }
     }
   }
 }

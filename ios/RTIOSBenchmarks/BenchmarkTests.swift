@@ -32,9 +32,23 @@ final class BenchmarkTests: XCTestCase {
     return BenchmarkTests(selector: selector)
   }
 
+  /// The main thread stays free, as in the application: it is told when the device locks itself or somebody leaves.
   private func run(_ benchmark: BenchmarkCase) throws {
-    let outcomes = try BenchmarkRunner(benchmark.request).run(progress: { _ in }, isCancelled: { false })
-    for outcome in outcomes {
+    let ended = expectation(description: benchmark.name)
+    let outcomes = Locked<Result<[BundleOutcome], Error>>(.success([]))
+    Task {
+      do {
+        let made = try await onOwnThread {
+          try BenchmarkRunner(benchmark.request).run(progress: { _ in }, isCancelled: { false })
+        }
+        outcomes.withLock { $0 = .success(made) }
+      } catch {
+        outcomes.withLock { $0 = .failure(error) }
+      }
+      ended.fulfill()
+    }
+    wait(for: [ended], timeout: 24 * 3600)
+    for outcome in try outcomes.withLock({ try $0.get() }) {
       let zipped = try zipFile(of: URL(fileURLWithPath: outcome.path))
       let attachment = XCTAttachment(contentsOfFile: zipped)
       attachment.name = zipped.lastPathComponent
