@@ -36,15 +36,8 @@ final class BenchmarkTests: XCTestCase {
   private func run(_ benchmark: BenchmarkCase) throws {
     let ended = expectation(description: benchmark.name)
     let outcomes = Locked<Result<[BundleOutcome], Error>>(.success([]))
-    Task {
-      do {
-        let made = try await onOwnThread {
-          try BenchmarkRunner(benchmark.request).run(progress: { _ in }, isCancelled: { false })
-        }
-        outcomes.withLock { $0 = .success(made) }
-      } catch {
-        outcomes.withLock { $0 = .failure(error) }
-      }
+    benchmark.run { result in
+      outcomes.withLock { $0 = result }
       ended.fulfill()
     }
     wait(for: [ended], timeout: 24 * 3600)
