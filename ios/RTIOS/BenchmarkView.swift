@@ -68,7 +68,7 @@ struct BenchmarkView: View {
       }
       Spacer()
       Button {
-        shared = SharedFile(zipping: run.folder)
+        shared = (try? zipFile(of: run.folder)).map(SharedFile.init)
       } label: {
         SwiftUI.Image(systemName: "square.and.arrow.up")
       }
@@ -82,19 +82,6 @@ struct BenchmarkView: View {
 private struct SharedFile: Identifiable {
   let url: URL
   var id: URL { url }
-
-  init?(zipping folder: URL) {
-    let zip = FileManager.default.temporaryDirectory.appendingPathComponent(folder.lastPathComponent + ".zip")
-    var failed: NSError?
-    var copied = false
-    // For uploading, the system makes a zip of a folder; it is gone after the call.
-    NSFileCoordinator().coordinate(readingItemAt: folder, options: .forUploading, error: &failed) { made in
-      try? FileManager.default.removeItem(at: zip)
-      copied = (try? FileManager.default.copyItem(at: made, to: zip)) != nil
-    }
-    guard failed == nil, copied else { return nil }
-    url = zip
-  }
 }
 
 private struct ShareSheet: UIViewControllerRepresentable {

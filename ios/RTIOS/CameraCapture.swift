@@ -31,6 +31,8 @@ import SegKit
     observe(.AVCaptureSessionInterruptionEnded) { capture, _ in
       guard let reason = capture.interruption else { return }
       capture.interruption = nil
+      // It runs again by itself. Where nobody waits for frames any more, it must not.
+      if capture.receiver.target.withLock({ $0 == nil }) { capture.stop() }
       capture.report(.interruptionEnded(reason))
     }
     observe(.AVCaptureSessionRuntimeError) { capture, facts in
@@ -58,12 +60,27 @@ import SegKit
       throw SegKitError(.notFound, "this device has no \(position.rawValue) camera")
     }
     let input = try AVCaptureDeviceInput(device: device)
+    receiver.target.withLock { $0 = deliver }
+    // All of it on one queue: a session that is started or stopped while it is configured ends the application.
+    queue.async { [weak self, session, output] in
+      if CameraCapture.configure(session, input, output, resolution) {
+        if !session.isRunning { session.startRunning() }
+      } else {
+        let reason = "the \(position.rawValue) camera cannot be used now"
+        Task { @MainActor [weak self] in self?.report(.failure(.error(reason))) }
+      }
+    }
+  }
+
+  /// - Returns: false where the session does not take the camera.
+  private nonisolated static func configure(
+    _ session: AVCaptureSession, _ input: AVCaptureDeviceInput, _ output: AVCaptureVideoDataOutput,
+    _ resolution: Resolution
+  ) -> Bool {
     session.beginConfiguration()
     defer { session.commitConfiguration() }
     for old in session.inputs { session.removeInput(old) }
-    guard session.canAddInput(input) else {
-      throw SegKitError(.runtime, "the \(position.rawValue) camera cannot be used now")
-    }
+    guard session.canAddInput(input) else { return false }
     session.addInput(input)
     if session.outputs.isEmpty { session.addOutput(output) }
     let presets: [Resolution: AVCaptureSession.Preset] = [
@@ -74,8 +91,7 @@ import SegKit
       connection.automaticallyAdjustsVideoMirroring = false
       connection.isVideoMirrored = false  // the core turns and mirrors
     }
-    receiver.target.withLock { $0 = deliver }
-    queue.async { [session] in if !session.isRunning { session.startRunning() } }
+    return true
   }
 
   func stop() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Not compiled on Linux: needs Apple's SDK.
-import CoreGraphics
+import ImageIO
 import RTIOSKit
 import SegKit
 import SwiftUI

@@ -3,6 +3,7 @@
 import RTIOSKit
 import SegKit
 import SwiftUI
+import UniformTypeIdentifiers
 
 /// Everything that can be changed about the live picture, at once.
 struct SettingsView: View {

@@ -32,12 +32,19 @@ final class BenchmarkTests: XCTestCase {
     return BenchmarkTests(selector: selector)
   }
 
+  /// The main thread stays free, as in the application: it is told when the device locks itself or somebody leaves.
   private func run(_ benchmark: BenchmarkCase) throws {
-    let outcomes = try BenchmarkRunner(benchmark.request).run(progress: { _ in }, isCancelled: { false })
-    for outcome in outcomes {
-      let bundle = URL(fileURLWithPath: outcome.path)
-      let attachment = XCTAttachment(compressedContentsOfDirectory: bundle)
-      attachment.name = bundle.lastPathComponent + ".zip"
+    let ended = expectation(description: benchmark.name)
+    let outcomes = Locked<Result<[BundleOutcome], Error>>(.success([]))
+    benchmark.run { result in
+      outcomes.withLock { $0 = result }
+      ended.fulfill()
+    }
+    wait(for: [ended], timeout: 24 * 3600)
+    for outcome in try outcomes.withLock({ try $0.get() }) {
+      let zipped = try zipFile(of: URL(fileURLWithPath: outcome.path))
+      let attachment = XCTAttachment(contentsOfFile: zipped)
+      attachment.name = zipped.lastPathComponent
       attachment.lifetime = .keepAlways
       add(attachment)
       XCTAssertEqual(outcome.status, "complete", "\(outcome.lane): \(outcome.error ?? "")")

@@ -118,7 +118,7 @@ import SegKit
 }
 
 /// Runs what blocks for minutes, where nobody else waits for the thread.
-private func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
   try await withCheckedThrowingContinuation { continuation in
     let thread = Thread { continuation.resume(with: Result { try body() }) }
     thread.qualityOfService = .userInitiated

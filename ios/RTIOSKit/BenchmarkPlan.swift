@@ -24,6 +24,20 @@ public struct BenchmarkCase: Equatable, Sendable {
   /// Name of its test, such as `test_portrait_int8_on_portraits`.
   public let name: String
   public let request: BenchmarkRequest
+
+  /// Runs it on a thread of its own, so that the caller's goes on.
+  ///
+  /// - Parameter ended: told what became of the bundles, or what has kept them from being made; on any thread.
+  public func run(ended: @escaping @Sendable (Result<[BundleOutcome], any Error>) -> Void) {
+    let runner = BenchmarkRunner(request)
+    Task {
+      do {
+        ended(.success(try await onOwnThread { try runner.run(progress: { _ in }, isCancelled: { false }) }))
+      } catch {
+        ended(.failure(error))
+      }
+    }
+  }
 }
 
 /// Every model over every suite, as the environment narrows it down.

@@ -130,7 +130,7 @@ import SegKit
       do {
         try engine.push(frame)
       } catch {
-        Task { await self?.pushFailed(error, engine) }
+        Task { [weak self] in await self?.pushFailed(error, engine) }
       }
     }
   }

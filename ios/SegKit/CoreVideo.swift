@@ -2,6 +2,7 @@
 // Pixel buffers of Apple's systems. Not compiled on Linux, so not in the tests there.
 #if canImport(CoreVideo)
   import CoreVideo
+  import Foundation
 
   /// BGRA, and NV12 with full or video range, as cameras give them.
   extension CVPixelBuffer: PixelSource, PixelTarget {

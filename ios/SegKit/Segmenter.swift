@@ -184,10 +184,9 @@ extension Segmenter.Options {
     core.threads = Int32(clamping: threads)
     core.accelerator = accelerator.rawValue
     core.allow_fallback = allowFallback ? 1 : 0
-    let texts = [weightCache, liteRTLibrary, contract].map { $0.map { Array($0.utf8CString) } }
-    return try withOptionalPointer(texts[0]) { cache throws(SegKitError) in
-      try withOptionalPointer(texts[1]) { library throws(SegKitError) in
-        try withOptionalPointer(texts[2]) { contract throws(SegKitError) in
+    return try withOptionalPointer(weightCache) { cache throws(SegKitError) in
+      try withOptionalPointer(liteRTLibrary) { library throws(SegKitError) in
+        try withOptionalPointer(contract) { contract throws(SegKitError) in
           (core.weight_cache, core.litert_library, core.contract) = (cache, library, contract)
           return try body(&core)
         }
@@ -197,10 +196,9 @@ extension Segmenter.Options {
 }
 
 private func withOptionalPointer<R>(
-  _ text: [CChar]?, _ body: (UnsafePointer<CChar>?) throws(SegKitError) -> R
+  _ text: String?, _ body: (UnsafePointer<CChar>?) throws(SegKitError) -> R
 ) throws(SegKitError) -> R {
-  guard let text else { return try body(nil) }
-  return try text.withUnsafeBufferPointer { buffer throws(SegKitError) in try body(buffer.baseAddress) }
+  try body(text)  // a text is a pointer for as long as a call lasts
 }
 
 func text(_ pointer: UnsafePointer<CChar>?) -> String {

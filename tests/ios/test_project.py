@@ -51,6 +51,16 @@ def test_the_products_are_those_of_the_package() -> None:
     assert set(re.findall(r"productName = (\w+Kit);", PROJECT)) <= products
 
 
+def test_the_tests_link_nothing_of_the_package() -> None:
+    """Xcode refuses a package that a test bundle and its host both link; what the host holds, it must then keep."""
+    targets = dict(
+        re.findall(r"^\t\t\w+ /\* (\w+) \*/ = \{\n\t\t\tisa = PBXNativeTarget;(.*?)^\t\t\};", PROJECT, re.M | re.S)
+    )
+    linking = {name for name, facts in targets.items() if "packageProductDependencies" in facts}
+    assert len(targets) == 2 and linking == {"RTIOS"}
+    assert "DEAD_CODE_STRIPPING = NO\n" in (IOS / "RTIOS.xcconfig").read_text(encoding="utf-8")
+
+
 def test_package_pods_and_application_have_one_version() -> None:
     manifest = (IOS.parent / "Package.swift").read_text(encoding="utf-8")
     versions = set(re.findall(r'^let version = "(.+)"', manifest, re.MULTILINE))
