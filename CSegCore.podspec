@@ -12,9 +12,9 @@ Pod::Spec.new do |spec|
   spec.source_files = 'core/include/segcore/*.h', 'core/src/**/*.{h,cc}'
   spec.public_header_files = 'core/include/segcore/c_api.h'
   spec.header_mappings_dir = 'core/include'
-  spec.module_map = 'core/include/module.modulemap'
+  spec.module_map = 'ios/CSegCore.modulemap'
   spec.libraries = 'c++'
-  spec.vendored_frameworks = 'ios/Frameworks/*.xcframework'
+  spec.vendored_frameworks = 'ios/Frameworks/CLiteRT.xcframework'  # no accelerator: a bare library would not be embedded
   spec.pod_target_xcconfig = {
     'CLANG_CXX_LANGUAGE_STANDARD' => 'c++17',
     'GCC_PREPROCESSOR_DEFINITIONS' => "$(inherited) SEGCORE_LITERT_LINKED=1 SEGCORE_VERSION='\"#{spec.version}\"'",

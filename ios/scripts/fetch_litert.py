@@ -217,11 +217,14 @@ def framework(file: Path, folder: Path, part: Slice) -> dict[str, object]:
     return {"BinaryPath": f"{made.name}/{FRAMEWORK}", "LibraryPath": made.name}
 
 
-def library(file: Path, folder: Path, part: Slice) -> dict[str, object]:
+def library(file: Path, folder: Path, _part: Slice) -> dict[str, object]:
     """An accelerator as a library, which finds the runtime where it is now."""
     binary = _binary(file, folder / f"lib{ACCELERATOR}.dylib")
     if sys.platform == "darwin":
-        _tool("install_name_tool", "-change", f"@rpath/{Path(part.runtime.path).name}", INSTALL_NAME, str(binary))
+        names = ["-id", f"@rpath/{binary.name}"]
+        for used in re.findall(r"^\s+(\S*libLiteRt\.dylib) ", _tool("otool", "-L", str(binary)), re.MULTILINE):
+            names += ["-change", used, INSTALL_NAME]
+        _tool("install_name_tool", *names, str(binary))
         _tool("codesign", "--force", "--sign", "-", str(binary))
     return {"BinaryPath": binary.name, "LibraryPath": binary.name}
 
@@ -232,10 +235,11 @@ def _binary(file: Path, to: Path) -> Path:
     return to
 
 
-def _tool(*command: str) -> None:
+def _tool(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise FetchError(f"{' '.join(command)}: {done.stderr.strip()}; it comes with Xcode: xcode-select --install")
+    return done.stdout
 
 
 def _framework_facts(part: Slice) -> dict[str, object]:

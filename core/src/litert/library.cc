@@ -3,10 +3,11 @@
 
 #include <dlfcn.h>
 
+#include <filesystem>
+
 #if !defined(SEGCORE_LITERT_LINKED)
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <system_error>
