@@ -14,7 +14,8 @@ Pod::Spec.new do |spec|
   spec.header_mappings_dir = 'core/include'
   spec.module_map = 'ios/CSegCore.modulemap'
   spec.libraries = 'c++'
-  spec.vendored_frameworks = 'ios/Frameworks/CLiteRT.xcframework'  # no accelerator: a bare library would not be embedded
+  # Without the accelerator: a pod embeds frameworks only, and that is a library.
+  spec.vendored_frameworks = 'ios/Frameworks/CLiteRT.xcframework'
   spec.pod_target_xcconfig = {
     'CLANG_CXX_LANGUAGE_STANDARD' => 'c++17',
     'GCC_PREPROCESSOR_DEFINITIONS' => "$(inherited) SEGCORE_LITERT_LINKED=1 SEGCORE_VERSION='\"#{spec.version}\"'",
