@@ -41,6 +41,7 @@ def _dataset(function: F) -> F:
         click.option("--people", "people", multiple=True, type=int, metavar="N", help="Class numbers of people. [1]"),
         click.option("--class", "classes", multiple=True, metavar="NAME", help="Classes that are people."),
         click.option("--masks", metavar="NAME", help="Folder of the masks of pairs. [masks]"),
+        click.option("--part", metavar="NAME", help="Part of a set of class numbers. [train]"),
         click.option("--match", default="*", metavar="GLOB", help="Only names that match."),
         click.option("--format", "kind", metavar="NAME", help="Format, if it cannot be told by what is there."),
         click.argument("path", metavar="PATH"),
@@ -49,9 +50,8 @@ def _dataset(function: F) -> F:
     return function
 
 
-def _options(people: tuple[int, ...], classes: tuple[str, ...], masks: str | None, kind: str | None) -> dict[str, Any]:
-    given = {"people": people, "classes": classes, "masks": masks, "name": kind}
-    return {name: value for name, value in given.items() if value}
+def _options(kind: str | None, **given: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**given, "name": kind}.items() if value}
 
 
 def _load(path: str, match: str, **options: Any) -> Dataset:

@@ -43,12 +43,12 @@ def pairs(folder: Path, seeds: Sequence[int]) -> Path:
 
 
 def labels(folder: Path, seeds: Sequence[int]) -> Path:
-    """Class numbers in every channel: 1 is a person, 2 something else."""
-    for seed in seeds:
-        write(folder / "images_prepped_train" / f"p{seed}.png", picture(seed))
+    """Class numbers in every channel: 1 is a person, 2 something else. Beside the part for training one for tests."""
+    for part, name, seed in [*(("train", "p", seed) for seed in seeds), ("test", "t", 7)]:
+        write(folder / f"images_prepped_{part}" / f"{name}{seed}.png", picture(seed))
         numbers = (person(seed) > 0).astype(np.uint8)
         numbers[:5] = 2
-        write(folder / "annotations_prepped_train" / f"p{seed}.png", np.repeat(numbers[..., None], 3, axis=2))
+        write(folder / f"annotations_prepped_{part}" / f"{name}{seed}.png", np.repeat(numbers[..., None], 3, axis=2))
     return folder
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,23 @@ def test_the_numbers_of_people_can_be_chosen(tmp_path: Path) -> None:
 
     mask = sample.read()[1]
     assert mask[:5].all() and np.array_equal(mask[5:], made.person(3)[5:])
+
+
+def test_class_numbers_are_read_of_one_part(tmp_path: Path) -> None:
+    folder = made.labels(tmp_path, [3])
+
+    def names(**options: str) -> list[str]:
+        return [sample.name for sample in manifest.load(folder, **options).samples]
+
+    assert names() == names(part="train") == ["p3"]
+    assert names(part="test") == ["t7"]
+    with pytest.raises(HarnessError, match="images_prepped_val: no such folder"):
+        names(part="val")
+    for kind in ("images", "annotations"):
+        shutil.rmtree(folder / f"{kind}_prepped_train")
+    assert names() == ["t7"]
+    with pytest.raises(HarnessError, match="images_prepped_train: no such folder"):
+        names(part="train")
 
 
 @given(st.data())
