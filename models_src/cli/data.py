@@ -120,14 +120,13 @@ def label(images: str, teachers: tuple[str, ...], out: str) -> None:
     from models_src.datasets import manifest
 
     pictures = manifest.images(images)
-    loaded = [teaching.load(teacher) for teacher in teachers]
     with live_progress() as report:
 
         def told(done: int, total: int) -> None:
             if report:
                 report("label", "pictures", done, total)
 
-        table = teaching.label(pictures, loaded, Path(out), told)
+        table = teaching.label(pictures, teachers, Path(out), told)
     least = sorted(table.values())
     if not least:
         raise HarnessError(f"{images}: no pictures")
