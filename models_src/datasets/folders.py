@@ -58,6 +58,11 @@ def nobody(folder: Path, faults: list[str]) -> list[Sample]:
     return [Sample(stem, path, None, stem) for stem, path in sorted(_single(_images(folder), faults).items())]
 
 
+def images(folder: Path) -> list[Path]:
+    """The pictures of a folder, or of its ``images/``, whatever masks there are."""
+    return [file for _, files in sorted(pictures(_images(folder)).items()) for file in files]
+
+
 def _images(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder
 

@@ -31,7 +31,7 @@ import yaml
 
 from harness.errors import HarnessError
 from models_src.datasets import folders, formats
-from models_src.datasets.sample import SUFFIXES, Sample, check, refuse
+from models_src.datasets.sample import Sample, check, refuse
 
 _OWN = {"data", "format", "weight", "match", "only", "where", "group"}
 
@@ -110,20 +110,23 @@ def load(path: str | Path, match: str = "*", **options: Any) -> Dataset:
 
 
 def images(path: str | Path) -> list[Path]:
-    """The pictures of a dataset, or of a folder that is none: its own, or those of its ``images/``.
+    """The pictures of a folder, or of its ``images/``, with masks or without; of anything else those of the dataset.
 
     Raises:
-        HarnessError: there are none.
+        HarnessError: there are none, or something is wrong with the dataset.
     """
     path = Path(path)
+    if path.is_dir() and (found := folders.images(path)):
+        return found
+    faults: list[str] = []
     try:
-        found = [sample.image for sample in read(path, []).samples]
-    except HarnessError:
-        if not path.is_dir():
-            raise
-        found = [sample.image for sample in folders.nobody(path, [])]
+        found = [sample.image for sample in read(path, faults).samples]
+    except HarnessError as error:
+        raise HarnessError(f"no pictures: {error}") from None
+    if faults:
+        refuse(path, faults)
     if not found:
-        raise HarnessError(f"{path}: no pictures; expected {', '.join(SUFFIXES)} files")
+        raise HarnessError(f"{path}: no pictures")
     return found
 
 

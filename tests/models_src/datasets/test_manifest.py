@@ -89,6 +89,28 @@ def test_what_is_no_manifest_is_told(text: str, tmp_path: Path) -> None:
         manifest.load(path)
 
 
+def test_the_pictures_of_a_folder_are_all_there_are_with_masks_or_without(tmp_path: Path) -> None:
+    made.pairs(tmp_path, range(4))
+    for mask in ("p1.png", "p2.png"):
+        (tmp_path / "masks" / mask).unlink()
+    made.write(tmp_path / "images" / "p3.jpg", made.picture(3))
+
+    names = ["p0.png", "p1.png", "p2.png", "p3.jpg", "p3.png"]
+    assert [path.name for path in manifest.images(tmp_path)] == names
+    assert [path.name for path in manifest.images(tmp_path / "images")] == names
+
+
+def test_the_pictures_of_a_dataset_are_none_if_something_is_wrong_with_it(tmp_path: Path) -> None:
+    made.supervisely(tmp_path, range(3))
+    assert [path.name for path in manifest.images(tmp_path)] == ["p0.png", "p1.png", "p2.png"]
+
+    (tmp_path / "ds1" / "ann" / "p1.png.json").unlink()
+    with pytest.raises(HarnessError, match=r"p1\.png: has no annotation"):
+        manifest.images(tmp_path)
+    with pytest.raises(HarnessError, match="no pictures: .*not known as pictures"):
+        manifest.images(tmp_path / "ds1")
+
+
 def of_sizes(*sources: tuple[int, float]) -> Dataset:
     made_up = (Sample(str(k), Path(str(k)), None, str(k)) for k in range(sum(n for n, _ in sources)))
     return Dataset(tuple(Source(Path("s"), tuple(next(made_up) for _ in range(n)), w) for n, w in sources))
