@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -105,7 +105,7 @@ def load(path: str | Path, match: str = "*", **options: Any) -> Dataset:
     if faults:
         refuse(path, faults)
     if not dataset.samples:
-        raise HarnessError(f"{path}: no pictures match {match!r}; expected images/NAME.jpg, masks/NAME.png")
+        raise HarnessError(f"{path}: no pictures {'there' if match == '*' else f'match {match!r}'}")
     return dataset
 
 
@@ -132,14 +132,22 @@ def images(path: str | Path) -> list[Path]:
 
 def read(path: str | Path, faults: list[str], match: str = "*", **options: Any) -> Dataset:
     """A dataset whose pictures have not been read; arguments and errors as of :func:`load`, but ``faults`` takes a line
-    for each thing that is wrong with single files."""
+    for each thing that is wrong with single files, or with a source of a manifest."""
     path = Path(path)
     if path.suffix.lower() in (".yaml", ".yml"):
-        sources = [_source(entry, path, faults) for entry in _entries(path)]
+        sources = list(_sources(path, faults))
     else:
         sources = [Source(path, tuple(formats.read(path, faults, **options)))]
     kept = (replace(s, samples=tuple(x for x in s.samples if fnmatchcase(x.name, match))) for s in sources)
     return Dataset(tuple(kept))
+
+
+def _sources(path: Path, faults: list[str]) -> Iterator[Source]:
+    for entry in _entries(path):
+        try:
+            yield _source(entry, path, faults)
+        except HarnessError as error:
+            faults.append(str(error))
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:

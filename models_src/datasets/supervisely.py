@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Supervisely projects: ``meta.json``, and in each dataset ``img/NAME`` with ``ann/NAME.json``.
+"""Supervisely projects: ``meta.json``, and in each dataset ``img/NAME`` with ``ann/NAME.json``; a dataset may be a
+folder within another's ``datasets/``.
 
 The format: https://docs.supervisely.com, "Supervisely annotation format". A bitmap is a PNG, compressed by zlib, in
 base64, whose left upper corner is at ``origin``.
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class SuperviselyMask:
 
 
 def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[Sample]:
-    """The pictures of a project, of all its datasets.
+    """The pictures of a project, of all its datasets, those inside of others too.
 
     Args:
         folder: with ``meta.json``.
@@ -71,17 +72,21 @@ def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[S
     if not people:
         wanted = " or ".join(classes) or "with person or human in it"
         raise HarnessError(f"{meta}: has no class {wanted}; its classes: {', '.join(titles)}")
-    samples = []
-    for pictures in sorted(folder.glob("*/img")):
-        annotations = pictures.parent / "ann"
-        named = {path.name: path for path in sorted(pictures.iterdir())}
-        told = {path.name.removesuffix(".json"): path for path in annotations.glob("*.json")}
-        faults += [f"{named[name]}: has no annotation in ann/" for name in named.keys() - told.keys()]
-        faults += [f"{told[name]}: has no image in img/" for name in told.keys() - named.keys()]
-        for name in sorted(named.keys() & told.keys()):
-            stem = f"{pictures.parent.name}_{Path(name).stem}"
-            samples.append(Sample(stem, named[name], SuperviselyMask(told[name], people), stem))
-    return samples
+    datasets = sorted(path.parent for path in folder.rglob("img") if path.is_dir())
+    if not datasets:
+        raise HarnessError(f"{folder}: has no dataset, which is a folder with img/ and ann/")
+    return [sample for dataset in datasets for sample in _samples(folder, dataset, people, faults)]
+
+
+def _samples(folder: Path, dataset: Path, people: tuple[str, ...], faults: list[str]) -> Iterator[Sample]:
+    named = {path.name: path for path in (dataset / "img").iterdir()}
+    told = {path.name.removesuffix(".json"): path for path in (dataset / "ann").glob("*.json")}
+    faults += [f"{named[name]}: has no annotation in ann/" for name in named.keys() - told.keys()]
+    faults += [f"{told[name]}: has no image in img/" for name in told.keys() - named.keys()]
+    within = dataset.relative_to(folder).as_posix().replace("/", "_")
+    for name in sorted(named.keys() & told.keys()):
+        stem = f"{within}_{Path(name).stem}"
+        yield Sample(stem, named[name], SuperviselyMask(told[name], people), stem)
 
 
 def _drawn(thing: dict[str, Any], height: int, width: int) -> np.ndarray:

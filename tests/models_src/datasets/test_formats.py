@@ -173,8 +173,20 @@ def test_a_hundred_bad_samples_are_named_in_one_error(name: str, tmp_path: Path)
         manifest.load(folder)
 
     text = str(caught.value)
-    assert "100 bad files" in text
+    assert "100 faults" in text
     assert all(f"{stem}." in text or stem in text for stem in named)
+
+
+def test_however_many_bad_files_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for number in range(500):
+        (tmp_path / "images" / f"p{number}.png").touch()
+
+    with pytest.raises(HarnessError, match="500 faults") as caught:
+        manifest.load(tmp_path)
+
+    assert all(f"p{number}.png: has no mask" in str(caught.value) for number in range(500))
 
 
 def test_annotations_that_contradict_themselves_are_named(tmp_path: Path) -> None:
@@ -215,10 +227,23 @@ def test_a_bitmap_that_cannot_be_used_is_named(change, told: str, tmp_path: Path
     change(table["objects"][0])
     file.write_text(json.dumps(table))
 
-    with pytest.raises(HarnessError, match="1 bad files") as caught:
+    with pytest.raises(HarnessError, match="1 fault;") as caught:
         manifest.load(folder)
 
     assert told in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_datasets_inside_of_datasets_are_read_and_a_project_without_any_is_refused(tmp_path: Path) -> None:
+    folder = made.supervisely(tmp_path / "set", [0, 1])
+    (folder / "ds1").rename(tmp_path / "ds1")
+    with pytest.raises(HarnessError, match="has no dataset"):
+        manifest.load(folder)
+
+    (folder / "outer" / "datasets").mkdir(parents=True)
+    (tmp_path / "ds1").rename(folder / "outer" / "datasets" / "inner")
+
+    samples = manifest.load(folder).samples
+    assert [sample.name for sample in samples] == ["outer_datasets_inner_p0", "outer_datasets_inner_p1"]
 
 
 def test_a_set_that_is_none_and_an_option_that_is_none_are_refused(tmp_path: Path) -> None:

@@ -80,6 +80,20 @@ def test_what_is_wrong_with_a_manifest_is_told(source: dict[str, object], told: 
         manifest.load(written(tmp_path, source))
 
 
+def test_all_that_is_wrong_with_the_sources_is_told_at_once(tmp_path: Path) -> None:
+    made.pairs(tmp_path / "set", [0, 1])
+    (tmp_path / "set" / "images" / "p1.png").write_bytes(b"")
+
+    with pytest.raises(HarnessError) as caught:
+        manifest.load(
+            written(tmp_path, {"data": "one"}, {"data": "set"}, {"data": "two"}, {"data": "set", "weight": 0})
+        )
+
+    text = str(caught.value)
+    for told in ("4 faults", "one: no such file", "two: no such file", "weight is a number", "p1.png: cannot be read"):
+        assert told in text, text
+
+
 @pytest.mark.parametrize("text", ["[", "sources: 3", "sources: []", "sources: [{weight: 1}]", "- data: set"])
 def test_what_is_no_manifest_is_told(text: str, tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
