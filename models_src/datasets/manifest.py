@@ -135,6 +135,8 @@ def read(path: str | Path, faults: list[str], match: str = "*", **options: Any) 
     for each thing that is wrong with single files, or with a source of a manifest."""
     path = Path(path)
     if path.suffix.lower() in (".yaml", ".yml"):
+        if options:
+            raise HarnessError(f"{path}: is a manifest; format and options of its sources stand in it")
         sources = list(_sources(path, faults))
     else:
         sources = [Source(path, tuple(formats.read(path, faults, **options)))]
@@ -167,7 +169,7 @@ def _source(entry: dict[str, Any], manifest: Path, faults: list[str]) -> Source:
     weight = entry.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1000:
         raise HarnessError(f"{where}: weight is a number above 0, not {weight!r}")
-    options = {key: value for key, value in entry.items() if key not in _OWN}
+    options = {str(key): value for key, value in entry.items() if key not in _OWN}
     samples: Sequence[Sample] = formats.read(data, faults, entry.get("format"), **options)
     if "match" in entry:
         samples = [sample for sample in samples if fnmatchcase(sample.name, str(entry["match"]))]
@@ -179,7 +181,10 @@ def _source(entry: dict[str, Any], manifest: Path, faults: list[str]) -> Source:
         samples = grouped(samples, str(entry["group"]), where)
     if not samples:
         raise HarnessError(f"{where}: no picture is left of this source")
-    return Source(data, tuple(samples), float(weight))
+    source = Source(data, tuple(samples), float(weight))
+    if not source.drawn:
+        raise HarnessError(f"{where}: weight {weight:g} of {len(samples)} pictures shows none of them")
+    return source
 
 
 def _only(samples: Sequence[Sample], file: Path, faults: list[str]) -> list[Sample]:

@@ -41,7 +41,7 @@ class Sample:
     """A picture with its mask.
 
     Attributes:
-        name: unique in its dataset; its files are named after it where a set is written.
+        name: what manifests choose it by; of other sets, or of another folder, there may be one of the same name.
         mask: None where there is nobody in the picture.
         group: pictures of one person or scene have one group, and are never parted between training and validation.
     """

@@ -26,6 +26,10 @@ _MOST_BYTES = 256 << 20  # of a bitmap's PNG: more is a bomb
 _FARTHEST = 2**20  # pixels from the picture's corner
 
 
+_BAD = (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, zlib.error, cv2.error)
+"""What an annotation that is none may end in."""
+
+
 @dataclass(frozen=True)
 class SuperviselyMask:
     """People of one picture, as its annotation file has them."""
@@ -44,7 +48,7 @@ class SuperviselyMask:
             for thing in table["objects"]:
                 if thing["classTitle"] in self.classes:
                     np.maximum(mask, _drawn(thing, height, width), out=mask)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, zlib.error) as error:
+        except _BAD as error:
             raise HarnessError(f"{self.file}: {_told(error)}") from None
         return mask
 
@@ -65,12 +69,9 @@ def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[S
         titles = [str(c["title"]) for c in json.loads(meta.read_bytes())["classes"]]
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HarnessError(f"{meta}: not readable as a Supervisely project: {_told(error)}") from None
-    if classes:
-        people = tuple(title for title in titles if title in classes)
-    else:
-        people = tuple(title for title in titles if "person" in title.lower() or "human" in title.lower())
-    if not people:
-        wanted = " or ".join(classes) or "with person or human in it"
+    people = tuple(classes or (t for t in titles if "person" in t.lower() or "human" in t.lower()))
+    if not people or (unknown := [title for title in people if title not in titles]):
+        wanted = ", ".join(unknown) if people else "with person or human in it"
         raise HarnessError(f"{meta}: has no class {wanted}; its classes: {', '.join(titles)}")
     datasets = sorted(path.parent for path in folder.rglob("img") if path.is_dir())
     if not datasets:
@@ -120,14 +121,16 @@ def _paste(bitmap: dict[str, Any], mask: np.ndarray) -> None:
     png = unpack.decompress(base64.b64decode(bitmap["data"], validate=True), _MOST_BYTES)
     if not unpack.eof:
         raise ValueError("a bitmap is cut off")
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
-    if picture is None:
+    # Its header tells the size: few bytes may be a picture of gigabytes.
+    width, height = (int.from_bytes(png[k : k + 4], "big") for k in (16, 20))
+    x, y = (int(v) for v in bitmap["origin"])
+    if x < 0 or y < 0 or x + width > mask.shape[1] or y + height > mask.shape[0]:
+        raise ValueError(f"a bitmap of {width}×{height} at ({x}, {y}) leaves the picture")
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png[:4] == b"\x89PNG" else None
+    if picture is None or picture.shape[:2] != (height, width):
         raise ValueError("a bitmap is no PNG")
     channels = np.atleast_3d(picture)
     inside = (channels[..., 3:] if channels.shape[2] == 4 else channels).any(axis=2)
-    (height, width), (x, y) = inside.shape, (int(v) for v in bitmap["origin"])
-    if x < 0 or y < 0 or x + width > mask.shape[1] or y + height > mask.shape[0]:
-        raise ValueError(f"a bitmap of {width}×{height} at ({x}, {y}) leaves the picture")
     mask[y : y + height, x : x + width] = inside * np.uint8(255)
 
 

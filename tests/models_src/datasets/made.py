@@ -83,8 +83,12 @@ def supervisely(folder: Path, seeds: Sequence[int]) -> Path:
 def _bitmap(mask: np.ndarray) -> dict[str, Any]:
     x, y, w, h = cv2.boundingRect(mask)
     png = bytes(cv2.imencode(".png", mask[y : y + h, x : x + w])[1])
-    data = base64.b64encode(zlib.compress(png)).decode()
-    return {"classTitle": "person_bmp", "geometryType": "bitmap", "bitmap": {"data": data, "origin": [x, y]}}
+    bitmap = {"data": packed_bytes(png), "origin": [x, y]}
+    return {"classTitle": "person_bmp", "geometryType": "bitmap", "bitmap": bitmap}
+
+
+def packed_bytes(png: bytes) -> str:
+    return base64.b64encode(zlib.compress(png)).decode()
 
 
 def _polygon(mask: np.ndarray) -> dict[str, Any]:

@@ -210,12 +210,19 @@ def test_annotations_that_contradict_themselves_are_named(tmp_path: Path) -> Non
         assert part in text, part
 
 
+HUGE = bytes(cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1]).replace(
+    b"IHDR" + (1).to_bytes(4, "big") * 2, b"IHDR" + (60000).to_bytes(4, "big") * 2
+)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         (lambda thing: thing["bitmap"].update(data="no base64 !"), "p0"),
         (lambda thing: thing["bitmap"].update(data=thing["bitmap"]["data"][:20]), "p0"),
         (lambda thing: thing["bitmap"].update(origin=[70, 50]), "leaves the picture"),
+        (lambda thing: thing["bitmap"].update(data=made.packed_bytes(HUGE)), "60000×60000 at"),
+        (lambda thing: thing["bitmap"].update(origin=[float("inf"), 0]), "infinity"),
         (lambda thing: thing["bitmap"].pop("origin"), "lacks 'origin'"),
         (lambda thing: thing.update(geometryType="cuboid"), "drawn as cuboid"),
     ],
