@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.errors import HarnessError
 from models_src.cli.console import live_progress
 
 if TYPE_CHECKING:
@@ -41,6 +40,7 @@ def _dataset(function: F) -> F:
         click.option("--people", "people", multiple=True, type=int, metavar="N", help="Class numbers of people. [1]"),
         click.option("--class", "classes", multiple=True, metavar="NAME", help="Classes that are people."),
         click.option("--masks", metavar="NAME", help="Folder of the masks of pairs. [masks]"),
+        click.option("--part", metavar="NAME", help="Part of a set of class numbers. [train]"),
         click.option("--match", default="*", metavar="GLOB", help="Only names that match."),
         click.option("--format", "kind", metavar="NAME", help="Format, if it cannot be told by what is there."),
         click.argument("path", metavar="PATH"),
@@ -49,9 +49,8 @@ def _dataset(function: F) -> F:
     return function
 
 
-def _options(people: tuple[int, ...], classes: tuple[str, ...], masks: str | None, kind: str | None) -> dict[str, Any]:
-    given = {"people": people, "classes": classes, "masks": masks, "name": kind}
-    return {name: value for name, value in given.items() if value}
+def _options(kind: str | None, **given: Any) -> dict[str, Any]:
+    return {name: value for name, value in {**given, "name": kind}.items() if value}
 
 
 def _load(path: str, match: str, **options: Any) -> Dataset:
@@ -120,15 +119,12 @@ def label(images: str, teachers: tuple[str, ...], out: str) -> None:
     from models_src.datasets import manifest
 
     pictures = manifest.images(images)
-    loaded = [teaching.load(teacher) for teacher in teachers]
     with live_progress() as report:
 
         def told(done: int, total: int) -> None:
             if report:
                 report("label", "pictures", done, total)
 
-        table = teaching.label(pictures, loaded, Path(out), told)
+        table = teaching.label(pictures, teachers, Path(out), told)
     least = sorted(table.values())
-    if not least:
-        raise HarnessError(f"{images}: no pictures")
     click.echo(f"{out}: {len(least)} pictures; the teachers' masks agree at IoU {least[len(least) // 2]:.3f} (median)")

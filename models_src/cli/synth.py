@@ -76,7 +76,7 @@ def _labelled(people: str, teachers: tuple[str, ...], folder: Path, report: Repo
         if report:
             report("synth", "masks of the people", done, total)
 
-    teaching.label(manifest.images(people), [teaching.load(teacher) for teacher in teachers], folder, told)
+    teaching.label(manifest.images(people), teachers, folder, told)
     where = {"table": teaching.TABLE, "name": "name", "column": "agreement", "least": _AGREEMENT}
     table = {"sources": [{"data": ".", "format": "pairs", "where": where}]}
     files.write_file(folder / "people.yaml", yaml.safe_dump(table).encode())

@@ -34,7 +34,7 @@ class CocoMask:
             try:
                 for part in _parts(segmentation, height, width):
                     np.maximum(mask, part, out=mask)
-            except (KeyError, TypeError, ValueError, MemoryError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
                 raise HarnessError(f"{self.file}: {self.picture}: a segmentation cannot be used: {error}") from None
         return mask
 
@@ -60,8 +60,8 @@ def read(path: Path, faults: list[str], classes: Sequence[str] = ("person",), im
         known = sorted({str(c["name"]) for c in table["categories"]})
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise HarnessError(f"{file}: not readable as a COCO file: {error!r}") from None
-    if not people:
-        raise HarnessError(f"{file}: has no category {' or '.join(classes)}; its categories: {', '.join(known)}")
+    if unknown := [name for name in classes if name not in known]:
+        raise HarnessError(f"{file}: has no category {', '.join(unknown)}; its categories: {', '.join(known)}")
     folder = _pictures_of(file, images, entries)
     found: dict[Any, list[Any]] = {}
     for number, annotation in enumerate(annotations):

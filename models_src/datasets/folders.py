@@ -20,15 +20,20 @@ def pairs(folder: Path, faults: list[str], masks: str = "masks") -> list[Sample]
     return _matched(folder / "images", folder / masks, GreyMask, faults)
 
 
-def labels(folder: Path, faults: list[str], people: Sequence[int] = (1,)) -> list[Sample]:
+def labels(folder: Path, faults: list[str], people: Sequence[int] = (1,), part: str | None = None) -> list[Sample]:
     """``images_prepped_train/NAME.jpg`` with ``annotations_prepped_train/NAME.png``, whose pixels are numbers of
     classes: what image-segmentation-keras by D. Gupta expects. ``images/`` and ``annotations/`` will do as well.
 
     Args:
         folder, faults: as for :func:`pairs`.
         people: the numbers that stand for a person.
+        part: ``test`` for ``images_prepped_test/``; if None, the only part there is, or ``train`` of several.
     """
-    images = next((path for path in sorted(folder.glob("images_prepped_*")) if path.is_dir()), folder / "images")
+    parts = [path for path in folder.glob("images_prepped_*") if path.is_dir()]
+    if part is None and len(parts) < 2:
+        images = parts[0] if parts else folder / "images"
+    else:
+        images = folder / f"images_prepped_{part or 'train'}"
     annotations = folder / images.name.replace("images", "annotations", 1)
     return _matched(images, annotations, lambda path: LabelMask(path, tuple(people)), faults)
 
@@ -51,6 +56,11 @@ def nobody(folder: Path, faults: list[str]) -> list[Sample]:
         folder, faults: as for :func:`cutouts`.
     """
     return [Sample(stem, path, None, stem) for stem, path in sorted(_single(_images(folder), faults).items())]
+
+
+def images(folder: Path) -> list[Path]:
+    """The pictures of a folder, or of its ``images/``, whatever masks there are."""
+    return [file for _, files in sorted(pictures(_images(folder)).items()) for file in files]
 
 
 def _images(folder: Path) -> Path:

@@ -25,6 +25,16 @@ FORMATS: dict[str, Reader] = {
 """Readers by name. Each takes a path, a list that takes a line for each fault, and options of its own."""
 
 
+_KINDS: dict[str, tuple[type | None, str]] = {
+    "people": (int, "a list of whole numbers, such as [1]"),
+    "classes": (str, "a list of names, such as [person]"),
+    "masks": (None, "a name"),
+    "images": (None, "a name"),
+    "part": (None, "a name"),
+}
+"""What the readers' options are: of what they are lists, None for a text."""
+
+
 def read(path: Path, faults: list[str], name: str | None = None, **options: Any) -> list[Sample]:
     """The samples of a set; the files of pictures and masks are not read yet.
 
@@ -48,7 +58,15 @@ def read(path: Path, faults: list[str], name: str | None = None, **options: Any)
         raise HarnessError(
             f"{path}: format {name} has no option {', '.join(sorted(unknown))}; it has {', '.join(known) or 'none'}"
         )
+    for option, value in options.items():
+        kind, words = _KINDS[option]
+        if not (isinstance(value, str) if kind is None else _listed(value, kind)):
+            raise HarnessError(f"{path}: {option} is {words}, not {value!r}")
     return reader(path, faults, **options)
+
+
+def _listed(value: Any, kind: type) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(type(one) is kind for one in value)
 
 
 def told_by(path: Path, masks: str = "masks") -> str:

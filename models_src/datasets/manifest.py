@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,7 +31,7 @@ import yaml
 
 from harness.errors import HarnessError
 from models_src.datasets import folders, formats
-from models_src.datasets.sample import SUFFIXES, Sample, check, refuse
+from models_src.datasets.sample import Sample, check, refuse
 
 _OWN = {"data", "format", "weight", "match", "only", "where", "group"}
 
@@ -105,38 +105,51 @@ def load(path: str | Path, match: str = "*", **options: Any) -> Dataset:
     if faults:
         refuse(path, faults)
     if not dataset.samples:
-        raise HarnessError(f"{path}: no pictures match {match!r}; expected images/NAME.jpg, masks/NAME.png")
+        raise HarnessError(f"{path}: no pictures {'there' if match == '*' else f'match {match!r}'}")
     return dataset
 
 
 def images(path: str | Path) -> list[Path]:
-    """The pictures of a dataset, or of a folder that is none: its own, or those of its ``images/``.
+    """The pictures of a folder, or of its ``images/``, with masks or without; of anything else those of the dataset.
 
     Raises:
-        HarnessError: there are none.
+        HarnessError: there are none, or something is wrong with the dataset.
     """
     path = Path(path)
+    if path.is_dir() and (found := folders.images(path)):
+        return found
+    faults: list[str] = []
     try:
-        found = [sample.image for sample in read(path, []).samples]
-    except HarnessError:
-        if not path.is_dir():
-            raise
-        found = [sample.image for sample in folders.nobody(path, [])]
+        found = [sample.image for sample in read(path, faults).samples]
+    except HarnessError as error:
+        raise HarnessError(f"no pictures: {error}") from None
+    if faults:
+        refuse(path, faults)
     if not found:
-        raise HarnessError(f"{path}: no pictures; expected {', '.join(SUFFIXES)} files")
+        raise HarnessError(f"{path}: no pictures")
     return found
 
 
 def read(path: str | Path, faults: list[str], match: str = "*", **options: Any) -> Dataset:
     """A dataset whose pictures have not been read; arguments and errors as of :func:`load`, but ``faults`` takes a line
-    for each thing that is wrong with single files."""
+    for each thing that is wrong with single files, or with a source of a manifest."""
     path = Path(path)
     if path.suffix.lower() in (".yaml", ".yml"):
-        sources = [_source(entry, path, faults) for entry in _entries(path)]
+        if options:
+            raise HarnessError(f"{path}: is a manifest; format and options of its sources stand in it")
+        sources = list(_sources(path, faults))
     else:
         sources = [Source(path, tuple(formats.read(path, faults, **options)))]
     kept = (replace(s, samples=tuple(x for x in s.samples if fnmatchcase(x.name, match))) for s in sources)
     return Dataset(tuple(kept))
+
+
+def _sources(path: Path, faults: list[str]) -> Iterator[Source]:
+    for entry in _entries(path):
+        try:
+            yield _source(entry, path, faults)
+        except HarnessError as error:
+            faults.append(str(error))
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
@@ -156,7 +169,7 @@ def _source(entry: dict[str, Any], manifest: Path, faults: list[str]) -> Source:
     weight = entry.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1000:
         raise HarnessError(f"{where}: weight is a number above 0, not {weight!r}")
-    options = {key: value for key, value in entry.items() if key not in _OWN}
+    options = {str(key): value for key, value in entry.items() if key not in _OWN}
     samples: Sequence[Sample] = formats.read(data, faults, entry.get("format"), **options)
     if "match" in entry:
         samples = [sample for sample in samples if fnmatchcase(sample.name, str(entry["match"]))]
@@ -168,7 +181,10 @@ def _source(entry: dict[str, Any], manifest: Path, faults: list[str]) -> Source:
         samples = grouped(samples, str(entry["group"]), where)
     if not samples:
         raise HarnessError(f"{where}: no picture is left of this source")
-    return Source(data, tuple(samples), float(weight))
+    source = Source(data, tuple(samples), float(weight))
+    if not source.drawn:
+        raise HarnessError(f"{where}: weight {weight:g} of {len(samples)} pictures shows none of them")
+    return source
 
 
 def _only(samples: Sequence[Sample], file: Path, faults: list[str]) -> list[Sample]:

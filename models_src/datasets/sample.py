@@ -19,7 +19,6 @@ from harness.errors import HarnessError
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 """Of files that are taken for pictures."""
-_SHOWN = 200
 
 
 class Mask(Protocol):
@@ -42,7 +41,7 @@ class Sample:
     """A picture with its mask.
 
     Attributes:
-        name: unique in its dataset; its files are named after it where a set is written.
+        name: what manifests choose it by; of other sets, or of another folder, there may be one of the same name.
         mask: None where there is nobody in the picture.
         group: pictures of one person or scene have one group, and are never parted between training and validation.
     """
@@ -158,6 +157,6 @@ def _fault(sample: Sample) -> str | None:
 
 def refuse(where: str | Path, faults: Iterable[str]) -> NoReturn:
     """Raise one HarnessError that names all faults."""
-    ordered = sorted(faults)
-    lines = ordered[:_SHOWN] + ([f"… and {len(ordered) - _SHOWN} more"] if len(ordered) > _SHOWN else [])
-    raise HarnessError(f"{where}: {len(ordered)} bad files; mend or remove them:\n  " + "\n  ".join(lines))
+    lines = sorted(faults)
+    count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
+    raise HarnessError(f"{where}: {count}; mend or remove what is named:\n  " + "\n  ".join(lines))

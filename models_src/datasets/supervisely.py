@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Supervisely projects: ``meta.json``, and in each dataset ``img/NAME`` with ``ann/NAME.json``.
+"""Supervisely projects: ``meta.json``, and in each dataset ``img/NAME`` with ``ann/NAME.json``; a dataset may be a
+folder within another's ``datasets/``.
 
 The format: https://docs.supervisely.com, "Supervisely annotation format". A bitmap is a PNG, compressed by zlib, in
 base64, whose left upper corner is at ``origin``.
@@ -10,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ from models_src.datasets.sample import Sample
 
 _MOST_BYTES = 256 << 20  # of a bitmap's PNG: more is a bomb
 _FARTHEST = 2**20  # pixels from the picture's corner
+
+
+_BAD = (OSError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, zlib.error, cv2.error)
+"""What an annotation that is none may end in."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +48,13 @@ class SuperviselyMask:
             for thing in table["objects"]:
                 if thing["classTitle"] in self.classes:
                     np.maximum(mask, _drawn(thing, height, width), out=mask)
-        except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError, zlib.error) as error:
+        except _BAD as error:
             raise HarnessError(f"{self.file}: {_told(error)}") from None
         return mask
 
 
 def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[Sample]:
-    """The pictures of a project, of all its datasets.
+    """The pictures of a project, of all its datasets, those inside of others too.
 
     Args:
         folder: with ``meta.json``.
@@ -64,24 +69,25 @@ def read(folder: Path, faults: list[str], classes: Sequence[str] = ()) -> list[S
         titles = [str(c["title"]) for c in json.loads(meta.read_bytes())["classes"]]
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise HarnessError(f"{meta}: not readable as a Supervisely project: {_told(error)}") from None
-    if classes:
-        people = tuple(title for title in titles if title in classes)
-    else:
-        people = tuple(title for title in titles if "person" in title.lower() or "human" in title.lower())
-    if not people:
-        wanted = " or ".join(classes) or "with person or human in it"
+    people = tuple(classes or (t for t in titles if "person" in t.lower() or "human" in t.lower()))
+    if not people or (unknown := [title for title in people if title not in titles]):
+        wanted = ", ".join(unknown) if people else "with person or human in it"
         raise HarnessError(f"{meta}: has no class {wanted}; its classes: {', '.join(titles)}")
-    samples = []
-    for pictures in sorted(folder.glob("*/img")):
-        annotations = pictures.parent / "ann"
-        named = {path.name: path for path in sorted(pictures.iterdir())}
-        told = {path.name.removesuffix(".json"): path for path in annotations.glob("*.json")}
-        faults += [f"{named[name]}: has no annotation in ann/" for name in named.keys() - told.keys()]
-        faults += [f"{told[name]}: has no image in img/" for name in told.keys() - named.keys()]
-        for name in sorted(named.keys() & told.keys()):
-            stem = f"{pictures.parent.name}_{Path(name).stem}"
-            samples.append(Sample(stem, named[name], SuperviselyMask(told[name], people), stem))
-    return samples
+    datasets = sorted(path.parent for path in folder.rglob("img") if path.is_dir())
+    if not datasets:
+        raise HarnessError(f"{folder}: has no dataset, which is a folder with img/ and ann/")
+    return [sample for dataset in datasets for sample in _samples(folder, dataset, people, faults)]
+
+
+def _samples(folder: Path, dataset: Path, people: tuple[str, ...], faults: list[str]) -> Iterator[Sample]:
+    named = {path.name: path for path in (dataset / "img").iterdir()}
+    told = {path.name.removesuffix(".json"): path for path in (dataset / "ann").glob("*.json")}
+    faults += [f"{named[name]}: has no annotation in ann/" for name in named.keys() - told.keys()]
+    faults += [f"{told[name]}: has no image in img/" for name in told.keys() - named.keys()]
+    within = dataset.relative_to(folder).as_posix().replace("/", "_")
+    for name in sorted(named.keys() & told.keys()):
+        stem = f"{within}_{Path(name).stem}"
+        yield Sample(stem, named[name], SuperviselyMask(told[name], people), stem)
 
 
 def _drawn(thing: dict[str, Any], height: int, width: int) -> np.ndarray:
@@ -115,14 +121,16 @@ def _paste(bitmap: dict[str, Any], mask: np.ndarray) -> None:
     png = unpack.decompress(base64.b64decode(bitmap["data"], validate=True), _MOST_BYTES)
     if not unpack.eof:
         raise ValueError("a bitmap is cut off")
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png else None
-    if picture is None:
+    # Its header tells the size: few bytes may be a picture of gigabytes.
+    width, height = (int.from_bytes(png[k : k + 4], "big") for k in (16, 20))
+    x, y = (int(v) for v in bitmap["origin"])
+    if x < 0 or y < 0 or x + width > mask.shape[1] or y + height > mask.shape[0]:
+        raise ValueError(f"a bitmap of {width}×{height} at ({x}, {y}) leaves the picture")
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED) if png[:4] == b"\x89PNG" else None
+    if picture is None or picture.shape[:2] != (height, width):
         raise ValueError("a bitmap is no PNG")
     channels = np.atleast_3d(picture)
     inside = (channels[..., 3:] if channels.shape[2] == 4 else channels).any(axis=2)
-    (height, width), (x, y) = inside.shape, (int(v) for v in bitmap["origin"])
-    if x < 0 or y < 0 or x + width > mask.shape[1] or y + height > mask.shape[0]:
-        raise ValueError(f"a bitmap of {width}×{height} at ({x}, {y}) leaves the picture")
     mask[y : y + height, x : x + width] = inside * np.uint8(255)
 
 

@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -25,6 +25,7 @@ from models_src.synth import scene
 from models_src.synth.people import Cutout, cut_out
 
 _QUALITIES = (35, 96)  # of JPEG, from, to
+_TOLD = "synth.json"  # in the folder of a set: what decided it
 _TRIES = 200  # to draw somebody who is large enough to be cut out
 
 
@@ -59,16 +60,14 @@ def write(
     """
     if not people:
         raise HarnessError("no people to cut out: the set, or its part, is empty")
-    told = {**asdict(options), "people": _digest(s.image for s in people), "photographs": _digest(photographs)}
-    text = json.dumps(told, indent=1, sort_keys=True) + "\n"
-    kept = out / "synth.json"
-    if out.exists() and any(out.iterdir()) and (not kept.is_file() or kept.read_text(encoding="utf-8") != text):
-        raise HarnessError(f"{out}: holds something else than a part of this set; choose another --out")
+    told = {**asdict(options), "people": _digest(_person, people), "photographs": _digest(_photograph, photographs)}
+    _refuse_another(out, told)
     if (out / "scenes.jsonl").is_file():
         return
+    out.mkdir(parents=True, exist_ok=True)
+    files.write_file(out / _TOLD, (json.dumps(told, indent=1, sort_keys=True) + "\n").encode())
     for folder in ("images", "masks", "scenes"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
-    files.write_file(kept, text.encode())
+        (out / folder).mkdir(exist_ok=True)
     missing = [k for k in range(options.count) if not (out / "scenes" / f"{_stem(options, k)}.json").is_file()]
     done = options.count - len(missing)
     jobs = [(out, options, k) for k in missing]
@@ -86,12 +85,39 @@ def _stem(options: Options, number: int) -> str:
     return f"{options.scenario}_{options.seed}_{number:06d}"
 
 
-def _digest(paths: Any) -> str:
-    """Of the contents of files, in order."""
-    found = hashlib.sha256()
-    for path in paths:
-        found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+def _refuse_another(out: Path, told: dict[str, Any]) -> None:
+    """Raise HarnessError if a folder holds anything but a part of this set."""
+    if not out.exists() or not any(out.iterdir()):
+        return
+    try:
+        there = dict(json.loads((out / _TOLD).read_bytes()))
+    except (OSError, TypeError, ValueError):
+        raise HarnessError(f"{out}: holds something that is no set of scenes; choose another --out") from None
+    differing = [
+        key if key in ("people", "photographs") else f"{key} (there: {there.get(key)}, asked for: {value})"
+        for key, value in told.items()
+        if there.get(key) != value
+    ]
+    if differing:
+        raise HarnessError(
+            f"{out}: holds a set that differs in {', '.join(differing)}; ask for that one, or choose another --out"
+        )
+
+
+def _digest(contents: Callable[[Any], tuple[bytes, ...]], things: Sequence[Any]) -> str:
+    """Of the contents of things, in order."""
+    with ThreadPoolExecutor() as threads:
+        found = threads.map(lambda thing: hashlib.sha256(b"\0".join(contents(thing))).digest(), things)
+        return hashlib.sha256(b"".join(found)).hexdigest()
+
+
+def _person(sample: Sample) -> tuple[bytes, ...]:
+    """The mask as pixels, whatever it is read from: classes and numbers of people decide about it too."""
+    return os.fsencode(sample.name), sample.image.read_bytes(), sample.read()[1].tobytes()
+
+
+def _photograph(path: Path) -> tuple[bytes, ...]:
+    return os.fsencode(path.name), path.read_bytes()
 
 
 @contextmanager

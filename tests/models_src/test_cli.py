@@ -21,7 +21,7 @@ def test_verify_counts_what_can_be_used_or_names_what_cannot(tmp_path: Path) -> 
     (folder / "masks" / "p3.png").write_bytes(b"")
     result = segmodel("data", "verify", folder)
     assert result.exit_code == 2
-    assert "1 bad files" in result.stderr and "p3.png" in result.stderr
+    assert "1 fault;" in result.stderr and "p3.png" in result.stderr
 
 
 def test_stats_tell_sizes_and_how_much_is_people(tmp_path: Path) -> None:

@@ -6,16 +6,16 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from click.testing import Result
 
 from harness import contract as contracts
 from harness import metrics, model_file
 from harness.errors import HarnessError
 from models_src import inference, teachers
 from models_src.datasets import manifest
-from tests.models_src.conftest import segmodel, write_pairs
+from tests.models_src.conftest import REPOSITORY, segmodel, write_pairs
 
 
 def test_a_teacher_s_mask_has_the_picture_s_size_and_is_the_mean_with_the_mirror_image_s(
@@ -64,21 +64,85 @@ def test_the_command_writes_a_pair_folder_and_goes_on_with_what_is_missing(expor
         assert [row["name"] for row in csv.DictReader(file)] == ["p0", "p1", "p2", "p3"]
 
 
-def test_people_without_masks_are_cut_out_by_teachers(exported: Path, tmp_path: Path) -> None:
-    """The tiny network's masks are no good, but of one teacher all agree."""
-    pictures = write_pairs(tmp_path / "people", 8, seed=9) / "images"
+# --- sets of pictures without masks, by teachers that stand in ------------------------------------
 
-    result = segmodel(
-        "synth", "--scenario", "selfie", "--people", pictures, "--teacher", exported, "--count", 2,
-        "--out", tmp_path / "out", "--side", 96, "--processes", 1,
+PORTRAIT = REPOSITORY / "models" / "portrait"
+
+
+@pytest.fixture
+def bright(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every teacher takes what is bright for a person, as it is in the generated portraits."""
+    monkeypatch.setattr(teachers, "load", lambda spec: lambda image: (image.min(axis=2) > 100).astype(np.float32))
+
+
+def label(pictures: Path, out: Path, teacher: Path = PORTRAIT) -> Result:
+    return segmodel("data", "label", pictures, "--teacher", teacher, "--out", out)
+
+
+@pytest.mark.usefixtures("bright")
+def test_masks_of_other_teachers_or_other_pictures_are_not_kept(tmp_path: Path) -> None:
+    pictures, out = write_pairs(tmp_path / "people", 3, seed=9) / "images", tmp_path / "out"
+    assert label(pictures, out).exit_code == 0
+
+    for changed in (
+        label(pictures, out, PORTRAIT / "model.fp16.tflite"),
+        label(write_pairs(tmp_path / "others", 2, seed=9, prefix="q") / "images", out),
+        label(pictures, tmp_path / "people"),
+    ):
+        assert changed.exit_code == 2 and "choose another --out" in changed.stderr, changed.output
+    (pictures / "p1.png").write_bytes((pictures / "p2.png").read_bytes())
+    assert label(pictures, out).exit_code == 0
+    assert (out / "masks" / "p1.png").read_bytes() == (out / "masks" / "p2.png").read_bytes()
+
+
+@pytest.mark.usefixtures("bright")
+def test_all_pictures_that_cannot_be_read_are_named_and_the_others_have_masks(tmp_path: Path) -> None:
+    pictures, out = write_pairs(tmp_path / "people", 4, seed=9) / "images", tmp_path / "out"
+    for name in ("p0.png", "p2.png"):
+        (pictures / name).write_bytes(b"no picture")
+
+    result = label(pictures, out)
+
+    assert result.exit_code == 2 and "p0.png" in result.stderr and "p2.png" in result.stderr
+    assert [sample.name for sample in manifest.load(out).samples] == ["p1", "p3"]
+
+
+@pytest.mark.usefixtures("bright")
+def test_pictures_of_the_same_name_are_named(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write_pairs(tmp_path / folder, 1, seed=9)
+    (tmp_path / "both.yaml").write_text("sources: [{data: a}, {data: b}]")
+
+    result = label(tmp_path / "both.yaml", tmp_path / "out")
+
+    assert result.exit_code == 2
+    assert all(str(tmp_path / folder / "images" / "p0.png") in result.stderr for folder in ("a", "b"))
+
+
+def synth(pictures: Path, out: Path) -> Result:
+    return segmodel(
+        "synth", "--scenario", "selfie", "--people", pictures, "--teacher", PORTRAIT, "--count", 2,
+        "--out", out, "--side", 96, "--processes", 1,
     )  # fmt: skip
 
-    masks = [cv2.imread(str(path), 0) for path in (tmp_path / "out.people" / "masks").iterdir()]
-    if any((mask > 127).mean() > 0.05 for mask in masks):
-        assert result.exit_code == 0, result.output
-        assert len(manifest.load(tmp_path / "out").samples) == 2
-    else:
-        assert "no people to cut out" in result.output
+
+@pytest.mark.usefixtures("bright")
+def test_people_without_masks_are_cut_out_by_teachers(tmp_path: Path) -> None:
+    pictures = write_pairs(tmp_path / "people", 4, seed=9) / "images"
+
+    result = synth(pictures, tmp_path / "out")
+
+    assert result.exit_code == 0, result.output
+    assert len(manifest.load(tmp_path / "out").samples) == 2
+
+
+def test_people_whom_the_teachers_do_not_see_are_not_cut_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teachers, "load", lambda spec: lambda image: np.zeros(image.shape[:2], np.float32))
+    pictures = write_pairs(tmp_path / "people", 4, seed=9) / "images"
+
+    result = synth(pictures, tmp_path / "out")
+
+    assert result.exit_code == 2 and "no people to cut out" in result.stderr
 
 
 def test_a_teacher_that_is_none_is_refused(tmp_path: Path) -> None:

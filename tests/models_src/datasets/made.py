@@ -43,12 +43,12 @@ def pairs(folder: Path, seeds: Sequence[int]) -> Path:
 
 
 def labels(folder: Path, seeds: Sequence[int]) -> Path:
-    """Class numbers in every channel: 1 is a person, 2 something else."""
-    for seed in seeds:
-        write(folder / "images_prepped_train" / f"p{seed}.png", picture(seed))
+    """Class numbers in every channel: 1 is a person, 2 something else. Beside the part for training one for tests."""
+    for part, name, seed in [*(("train", "p", seed) for seed in seeds), ("test", "t", 7)]:
+        write(folder / f"images_prepped_{part}" / f"{name}{seed}.png", picture(seed))
         numbers = (person(seed) > 0).astype(np.uint8)
         numbers[:5] = 2
-        write(folder / "annotations_prepped_train" / f"p{seed}.png", np.repeat(numbers[..., None], 3, axis=2))
+        write(folder / f"annotations_prepped_{part}" / f"{name}{seed}.png", np.repeat(numbers[..., None], 3, axis=2))
     return folder
 
 
@@ -83,8 +83,12 @@ def supervisely(folder: Path, seeds: Sequence[int]) -> Path:
 def _bitmap(mask: np.ndarray) -> dict[str, Any]:
     x, y, w, h = cv2.boundingRect(mask)
     png = bytes(cv2.imencode(".png", mask[y : y + h, x : x + w])[1])
-    data = base64.b64encode(zlib.compress(png)).decode()
-    return {"classTitle": "person_bmp", "geometryType": "bitmap", "bitmap": {"data": data, "origin": [x, y]}}
+    bitmap = {"data": packed_bytes(png), "origin": [x, y]}
+    return {"classTitle": "person_bmp", "geometryType": "bitmap", "bitmap": bitmap}
+
+
+def packed_bytes(png: bytes) -> str:
+    return base64.b64encode(zlib.compress(png)).decode()
 
 
 def _polygon(mask: np.ndarray) -> dict[str, Any]:

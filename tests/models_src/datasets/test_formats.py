@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -62,6 +63,23 @@ def test_the_numbers_of_people_can_be_chosen(tmp_path: Path) -> None:
 
     mask = sample.read()[1]
     assert mask[:5].all() and np.array_equal(mask[5:], made.person(3)[5:])
+
+
+def test_class_numbers_are_read_of_one_part(tmp_path: Path) -> None:
+    folder = made.labels(tmp_path, [3])
+
+    def names(**options: str) -> list[str]:
+        return [sample.name for sample in manifest.load(folder, **options).samples]
+
+    assert names() == names(part="train") == ["p3"]
+    assert names(part="test") == ["t7"]
+    with pytest.raises(HarnessError, match="images_prepped_val: no such folder"):
+        names(part="val")
+    for kind in ("images", "annotations"):
+        shutil.rmtree(folder / f"{kind}_prepped_train")
+    assert names() == ["t7"]
+    with pytest.raises(HarnessError, match="images_prepped_train: no such folder"):
+        names(part="train")
 
 
 @given(st.data())
@@ -155,8 +173,20 @@ def test_a_hundred_bad_samples_are_named_in_one_error(name: str, tmp_path: Path)
         manifest.load(folder)
 
     text = str(caught.value)
-    assert "100 bad files" in text
+    assert "100 faults" in text
     assert all(f"{stem}." in text or stem in text for stem in named)
+
+
+def test_however_many_bad_files_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for number in range(500):
+        (tmp_path / "images" / f"p{number}.png").touch()
+
+    with pytest.raises(HarnessError, match="500 faults") as caught:
+        manifest.load(tmp_path)
+
+    assert all(f"p{number}.png: has no mask" in str(caught.value) for number in range(500))
 
 
 def test_annotations_that_contradict_themselves_are_named(tmp_path: Path) -> None:
@@ -180,12 +210,19 @@ def test_annotations_that_contradict_themselves_are_named(tmp_path: Path) -> Non
         assert part in text, part
 
 
+HUGE = bytes(cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1]).replace(
+    b"IHDR" + (1).to_bytes(4, "big") * 2, b"IHDR" + (60000).to_bytes(4, "big") * 2
+)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         (lambda thing: thing["bitmap"].update(data="no base64 !"), "p0"),
         (lambda thing: thing["bitmap"].update(data=thing["bitmap"]["data"][:20]), "p0"),
         (lambda thing: thing["bitmap"].update(origin=[70, 50]), "leaves the picture"),
+        (lambda thing: thing["bitmap"].update(data=made.packed_bytes(HUGE)), "60000×60000 at"),
+        (lambda thing: thing["bitmap"].update(origin=[float("inf"), 0]), "infinity"),
         (lambda thing: thing["bitmap"].pop("origin"), "lacks 'origin'"),
         (lambda thing: thing.update(geometryType="cuboid"), "drawn as cuboid"),
     ],
@@ -197,10 +234,23 @@ def test_a_bitmap_that_cannot_be_used_is_named(change, told: str, tmp_path: Path
     change(table["objects"][0])
     file.write_text(json.dumps(table))
 
-    with pytest.raises(HarnessError, match="1 bad files") as caught:
+    with pytest.raises(HarnessError, match="1 fault;") as caught:
         manifest.load(folder)
 
     assert told in str(caught.value) and str(file) in str(caught.value)
+
+
+def test_datasets_inside_of_datasets_are_read_and_a_project_without_any_is_refused(tmp_path: Path) -> None:
+    folder = made.supervisely(tmp_path / "set", [0, 1])
+    (folder / "ds1").rename(tmp_path / "ds1")
+    with pytest.raises(HarnessError, match="has no dataset"):
+        manifest.load(folder)
+
+    (folder / "outer" / "datasets").mkdir(parents=True)
+    (tmp_path / "ds1").rename(folder / "outer" / "datasets" / "inner")
+
+    samples = manifest.load(folder).samples
+    assert [sample.name for sample in samples] == ["outer_datasets_inner_p0", "outer_datasets_inner_p1"]
 
 
 def test_a_set_that_is_none_and_an_option_that_is_none_are_refused(tmp_path: Path) -> None:

@@ -66,7 +66,14 @@ def test_pictures_are_chosen_by_a_table_a_list_and_their_groups(tmp_path: Path) 
         ({"data": "nowhere"}, "no such file"),
         ({"data": "set", "weight": 0}, "weight is a number above 0"),
         ({"data": "set", "weight": "much"}, "weight is a number above 0"),
+        ({"data": "set", "weight": 0.4}, "weight 0.4 of 1 pictures shows none"),
         ({"data": "set", "colour": "red"}, "no option colour"),
+        ({"data": "set", "format": "pairs", "masks": 3}, "masks is a name, not 3"),
+        ({"data": "set", 3: 4}, "no option 3"),
+        ({"data": "numbers", "people": 1}, r"people is a list of whole numbers, such as \[1\], not 1"),
+        ({"data": "project", "classes": "person_poly"}, "classes is a list of names"),
+        ({"data": "project", "classes": ["person_poly", "persn"]}, "no class persn; its classes: person_bmp, cat"),
+        ({"data": "coco", "classes": ["person", "persn"]}, "no category persn; its categories: cat, person"),
         ({"data": "set", "only": "none.txt"}, "none.txt: cannot be read"),
         ({"data": "set", "where": {"table": "t"}}, "`where` has column, least, name, table"),
         ({"data": "set", "group": "("}, "regular expression"),
@@ -75,9 +82,33 @@ def test_pictures_are_chosen_by_a_table_a_list_and_their_groups(tmp_path: Path) 
 )
 def test_what_is_wrong_with_a_manifest_is_told(source: dict[str, object], told: str, tmp_path: Path) -> None:
     made.pairs(tmp_path / "set", [0])
+    made.labels(tmp_path / "numbers", [0])
+    made.supervisely(tmp_path / "project", [0])
+    made.coco(tmp_path / "coco", [0])
 
     with pytest.raises(HarnessError, match=told):
         manifest.load(written(tmp_path, source))
+
+
+def test_options_of_a_format_are_none_of_a_manifest(tmp_path: Path) -> None:
+    made.pairs(tmp_path / "set", [0])
+
+    with pytest.raises(HarnessError, match="is a manifest; format and options"):
+        manifest.load(written(tmp_path, {"data": "set"}), people=(1,))
+
+
+def test_all_that_is_wrong_with_the_sources_is_told_at_once(tmp_path: Path) -> None:
+    made.pairs(tmp_path / "set", [0, 1])
+    (tmp_path / "set" / "images" / "p1.png").write_bytes(b"")
+
+    with pytest.raises(HarnessError) as caught:
+        manifest.load(
+            written(tmp_path, {"data": "one"}, {"data": "set"}, {"data": "two"}, {"data": "set", "weight": 0})
+        )
+
+    text = str(caught.value)
+    for told in ("4 faults", "one: no such file", "two: no such file", "weight is a number", "p1.png: cannot be read"):
+        assert told in text, text
 
 
 @pytest.mark.parametrize("text", ["[", "sources: 3", "sources: []", "sources: [{weight: 1}]", "- data: set"])
@@ -87,6 +118,28 @@ def test_what_is_no_manifest_is_told(text: str, tmp_path: Path) -> None:
 
     with pytest.raises(HarnessError, match=r"m\.yaml: "):
         manifest.load(path)
+
+
+def test_the_pictures_of_a_folder_are_all_there_are_with_masks_or_without(tmp_path: Path) -> None:
+    made.pairs(tmp_path, range(4))
+    for mask in ("p1.png", "p2.png"):
+        (tmp_path / "masks" / mask).unlink()
+    made.write(tmp_path / "images" / "p3.jpg", made.picture(3))
+
+    names = ["p0.png", "p1.png", "p2.png", "p3.jpg", "p3.png"]
+    assert [path.name for path in manifest.images(tmp_path)] == names
+    assert [path.name for path in manifest.images(tmp_path / "images")] == names
+
+
+def test_the_pictures_of_a_dataset_are_none_if_something_is_wrong_with_it(tmp_path: Path) -> None:
+    made.supervisely(tmp_path, range(3))
+    assert [path.name for path in manifest.images(tmp_path)] == ["p0.png", "p1.png", "p2.png"]
+
+    (tmp_path / "ds1" / "ann" / "p1.png.json").unlink()
+    with pytest.raises(HarnessError, match=r"p1\.png: has no annotation"):
+        manifest.images(tmp_path)
+    with pytest.raises(HarnessError, match="no pictures: .*not known as pictures"):
+        manifest.images(tmp_path / "ds1")
 
 
 def of_sizes(*sources: tuple[int, float]) -> Dataset:

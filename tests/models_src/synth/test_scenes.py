@@ -213,10 +213,27 @@ def test_a_set_that_was_interrupted_goes_on(source: Path, tmp_path: Path, monkey
 def test_another_set_is_never_written_over(source: Path, tmp_path: Path) -> None:
     make(tmp_path / "set", source)
 
-    with pytest.raises(HarnessError, match="choose another --out"):
+    with pytest.raises(
+        HarnessError, match=r"differs in seed \(there: 5, asked for: 6\); .* another --out"
+    ):
         make(tmp_path / "set", source, seed=6)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("")
+    with pytest.raises(HarnessError, match="holds something that is no set of scenes; choose another --out"):
+        make(tmp_path / "other", source)
     with pytest.raises(HarnessError, match="no people to cut out"):
         dataset.write(tmp_path / "none", dataset.Options("selfie", 1), [], [])
+
+
+@pytest.mark.parametrize("folder", ["images", "masks"])
+def test_a_set_is_not_that_of_people_whose_pictures_or_masks_have_changed(folder: str, tmp_path: Path) -> None:
+    people_in = write_pairs(tmp_path / "people", 2, seed=3)
+    make(tmp_path / "set", people_in, count=1)
+    changed = people_in / folder / "p0.png"
+    cv2.imwrite(str(changed), 255 - cv2.imread(str(changed), cv2.IMREAD_UNCHANGED))
+
+    with pytest.raises(HarnessError, match="holds a set that differs in people; ask for"):
+        make(tmp_path / "set", people_in, count=1)
 
 
 def test_the_command_makes_parts_that_share_nobody(source: Path, tmp_path: Path) -> None:
