@@ -48,9 +48,12 @@ def make(run: Path) -> None:
 
 
 def latest(experiment: Path) -> Path | None:
-    """The run of an experiment that began last; None before the first."""
+    """The run of an experiment that began last; None before the first.
+
+    Names do not tell: some are times, others numbers of SLURM's jobs. ``config.yaml`` is written once, at the start.
+    """
     runs = [path for path in experiment.glob("*") if is_run(path)] if experiment.is_dir() else []
-    return max(runs, key=lambda path: path.name, default=None)
+    return max(runs, key=lambda path: ((path / "config.yaml").stat().st_mtime_ns, path.name), default=None)
 
 
 def checkpoint(path: Path) -> Path:
