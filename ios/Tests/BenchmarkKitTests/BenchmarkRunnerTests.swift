@@ -231,6 +231,50 @@ private func run(
     #expect(found.facts["conditions"]["during"].array.last?["restart"] == 1)
   }
 
+  @Test func anotherMachineSystemOrBuildDoesNotFinishAnInterruptedRun() throws {
+    let changes: [(String, (ScriptedEnvironment) -> Void)] = [
+      ("device.model", { $0.device.model = "iPhone16,1" }),
+      ("device.kind", { $0.device.kind = .simulator }),
+      ("build.configuration", { $0.configuration = "Debug" }),
+    ]
+    for (number, (key, change)) in changes.enumerated() {
+      var request = request
+      (request.out, request.sharesFolder) = (folder("\(number)"), false)
+      try run(request, cancelAfter: 4)
+      let environment = ScriptedEnvironment()
+      change(environment)
+
+      #expect {
+        try run(request, in: environment)
+      } throws: {
+        "\($0)".contains("is an interrupted run of something else, with another \(key); finish it")
+      }
+      request.sharesFolder = true
+      #expect(try run(request, in: environment).allSatisfy { $0.status == "complete" })
+      #expect(try FileManager.default.contentsOfDirectory(atPath: request.out).count == 4)
+      #expect(try run(request).allSatisfy { $0.status == "complete" })
+      #expect(try FileManager.default.contentsOfDirectory(atPath: request.out).count == 4)
+    }
+  }
+
+  @Test(arguments: ["device.cpu", "device.arch", "device.cores", "device.os", "build.simd", "tool.version"])
+  func whatTheCoreTellsOfTheMachineCountsAsWell(key: String) throws {
+    var request = request
+    request.sharesFolder = false
+    try run(request, cancelAfter: 1)
+    let begun = try Found(.image, in: folder("out"))
+    let parts = key.split(separator: ".").map(String.init)
+    for lane in Lane.allCases {
+      let found = try Found(lane, in: folder("out"))
+      var facts = found.facts
+      facts[parts[0]][parts[1]] = "another"
+      try facts.encoded().write(to: URL(fileURLWithPath: found.folder + "/run.json"))
+    }
+
+    #expect { try run(request) } throws: { "\($0)".contains("with another \(key); finish it") }
+    #expect(begun.status == "partial")
+  }
+
   /// A bundle is cut after each of its files in the order in which they are written, and inside of the last one, under
   /// its temporary name.
   @Test(arguments: Lane.allCases)
