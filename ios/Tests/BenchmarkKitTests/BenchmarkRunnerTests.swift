@@ -275,6 +275,31 @@ private func run(
     #expect(begun.status == "partial")
   }
 
+  @Test func timesHaveTheirConditionsBesideThemAtAnyMoment() throws {
+    var request = request
+    (request.profile, request.lanes) = (.quick, [.image])
+    var looks = 0
+    try run(request, cancelAfter: 3 + 3) { progress in
+      guard progress.activity == "timing", let found = try? Found(.image, in: request.out) else { return }
+      looks += 1
+      let blocks = (try? found.column("block").last) ?? ""
+      #expect(found.facts["conditions"]["during"].array.last?["block"].int == Int(blocks))
+    }
+    #expect(looks == 3)
+  }
+
+  @Test func eachStartTellsWhatItWasLike() throws {
+    let environment = ScriptedEnvironment()
+    environment.told.debugger = false
+    try run(request, in: environment, cancelAfter: 4)
+    environment.told.debugger = true
+    try run(request, in: environment)
+
+    let told = try Found(.image, in: folder("out")).facts["conditions"]
+    #expect(told["before"]["debugger"] == false && told["during"].array.count == 1)
+    #expect(told["during"].array.first?["debugger"] == true && told["during"].array.first?["restart"] == 1)
+  }
+
   /// A bundle is cut after each of its files in the order in which they are written, and inside of the last one, under
   /// its temporary name.
   @Test(arguments: Lane.allCases)
