@@ -106,6 +106,14 @@ struct Session {
 
   // MARK: - Bundles
 
+  /// Whether an interruption left bundles in the folder that this run would go on with.
+  func isInterrupted() throws(SegKitError) -> Bool {
+    let wanted = try initialFacts(.image, session: "")
+    return try bundlesInFolder().contains { path, facts in
+      !BundleWriter.isFinished(path, facts) && differences(facts, wanted).isEmpty
+    }
+  }
+
   /// The bundles of this run, in the order of its lanes.
   func openBundles() throws(SegKitError) -> [Bundle] {
     let found = try bundlesInFolder()
