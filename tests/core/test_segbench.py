@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness import bundle, model_file, resources, suite, suite_making
+from harness import bundle, conditions, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
 from harness.request import LANES
 from tests import programs
@@ -377,6 +377,30 @@ def test_another_command_does_not_finish_an_interrupted_run(
 
     assert ended.returncode == 2
     assert "interrupted run of something else" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"device.{part}" for part in (*conditions.MACHINE, "os")),
+        *("build.compiler", "build.configuration", "build.simd", "tool.version"),
+    ],
+)
+def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_run(
+    program: Program, cases: Path, done: Path, tmp_path: Path, key: str
+) -> None:
+    whole = bundles_in(done)[program.label, "image"].path
+    folder = tmp_path / "out" / whole.name
+    put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    part, name = key.split(".")
+    facts[part][name] = "another"
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    ended = program.bench(cases, tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert f"interrupted run of something else, with another {key}; finish it" in ended.stderr
 
 
 def test_a_suite_that_changed_meanwhile_is_another(program: Program, many: Path, cases: Path, tmp_path: Path) -> None:
