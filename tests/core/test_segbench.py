@@ -403,6 +403,21 @@ def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_
     assert f"interrupted run of something else, with another {key}; finish it" in ended.stderr
 
 
+def test_what_macos_leaves_beside_files_is_not_of_the_bundle(
+    program: Program, cases: Path, done: Path, tmp_path: Path
+) -> None:
+    whole = bundles_in(done)[program.label, "image"].path
+    folder = tmp_path / "out" / whole.name
+    put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
+    for name in (".DS_Store", "tensors/._figure-0.npy", "__MACOSX/x"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+    assert program.bench(cases, tmp_path / "out", "--lane", "image").returncode == 0
+
+    bundle.open(folder).verify()
+
+
 def test_a_suite_that_changed_meanwhile_is_another(program: Program, many: Path, cases: Path, tmp_path: Path) -> None:
     interrupt(program, many, tmp_path / "out", "*-image-*.run/tensors/figure-9.npy", signal.SIGKILL)
 

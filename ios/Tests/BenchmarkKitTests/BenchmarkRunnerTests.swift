@@ -300,6 +300,22 @@ private func run(
     #expect(told["during"].array.first?["debugger"] == true && told["during"].array.first?["restart"] == 1)
   }
 
+  @Test func whatMacOSLeavesBesideFilesIsNotOfTheBundle() throws {
+    try run(request, cancelAfter: 4)
+    let bundle = try Found(.image, in: folder("out"))
+    for litter in [".DS_Store", "tensors/._figure-0.npy", "__MACOSX/x"] {
+      let file = URL(fileURLWithPath: "\(bundle.folder)/\(litter)")
+      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("x".utf8).write(to: file)
+    }
+
+    try run(request)
+
+    let sealed = try String(contentsOfFile: bundle.folder + "/checksums.txt", encoding: .utf8)
+    let names = sealed.split(separator: "\n").map { String($0.dropFirst(66)) }
+    #expect(names == ["run.json", "samples.csv"] + (0..<3).map { "tensors/figure-\($0).npy" })
+  }
+
   /// A bundle is cut after each of its files in the order in which they are written, and inside of the last one, under
   /// its temporary name.
   @Test(arguments: Lane.allCases)
