@@ -218,6 +218,7 @@ def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(program: Program
     assert found.facts["memory"]["peak_bytes"] > 10 << 20
     assert found.facts["timing"]["first_inference_ns"] == samples["total_ns"].iloc[0]
     assert found.facts["conditions"].keys() == {"before", "during", "after"}
+    assert found.facts["conditions"]["during"][0]["restart"] == 0
 
 
 def test_a_motion_suite_has_the_hash_that_python_gives_it(program: Program, tmp_path: Path) -> None:

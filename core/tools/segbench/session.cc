@@ -414,8 +414,13 @@ class Runner {
         if (failure) return failure;
       }
       const std::int64_t ended = bundle::Now();
+      if (block == 0) {  // no times without what they were taken in, even if it is killed now
+        Json told = bundle::Conditions();
+        told["restart"] = Restart(*writer);
+        writer->facts()["conditions"]["during"].Append(std::move(told));
+        if (MaybeFailure failure = FailureOf("output", writer->Save())) return failure;
+      }
       if (MaybeFailure failure = FailureOf("output", writer->AddSamples(samples))) return failure;
-      if (block == 0) writer->facts()["conditions"]["during"] = bundle::Conditions();
       const double elapsed = static_cast<double>(ended - start) / 1e9;
       progress_("timing", std::min(elapsed, profile.duration), profile.duration);
       const bool satisfied = number >= static_cast<std::size_t>(profile.count) && elapsed >= profile.duration;
