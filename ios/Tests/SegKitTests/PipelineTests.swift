@@ -84,25 +84,6 @@ private final class Collected: @unchecked Sendable {
     #expect(collected.all.count == 20)
   }
 
-  @Test func severalThreadsMayStartAndFinishIt() async throws {
-    let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
-    let (frame, collected) = (try Shipped.picture(), Collected())
-    await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<4 {
-        group.addTask {
-          for _ in 0..<20 {
-            // Another one may have started it, or finish it before the frame comes.
-            try? pipeline.start { presented in (try? collected.add(presented)) != nil }
-            try? pipeline.push(frame)
-            try? pipeline.finish()
-          }
-        }
-      }
-    }
-
-    #expect(!collected.all.isEmpty && collected.all.allSatisfy { $0.image.width == frame.width })
-  }
-
   @Test func anOrientationIsThatOfTheNetworkAndOfTheBackground() throws {
     let (frame, orientation) = (try Shipped.picture(), Orientation(.right, mirrored: true))
     let room = try Shipped.picture(width: 30, height: 40, format: .rgb).flipped()
