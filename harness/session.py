@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness import bundle as bundles
-from harness import device, latency, measure, runtime, suite, targets, timing
+from harness import conditions, device, latency, measure, runtime, suite, targets, timing
 from harness.errors import HarnessError, InvalidError
 from harness.request import LANES, Arm, Plan, Request, find_arm, timed_case
 from harness.supervisor import Supervisor, WorkerFailure
@@ -85,18 +85,35 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
             facts = _initial_facts(request, cases, arm, lane, unfinished[0].facts["session"]["id"], stored["feed"])
             arm.writers[lane] = bundles.BundleWriter(folder / f"{facts['run_id']}.run", facts)
             continue
-        facts = cut.facts
-        if cases.sha256 != facts["suite"]["sha256"]:
-            raise HarnessError(
-                f"{cut.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; start a new run"
-            )
-        if arm.found.model and facts["model"] and arm.found.model.sha256 != facts["model"]["sha256"]:
-            raise HarnessError(
-                f"{cut.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
-            )
-        arm.writers[lane] = bundles.BundleWriter(cut.path, facts)
+        _refuse_changed(cut, cases, arm)
+        arm.writers[lane] = bundles.BundleWriter(cut.path, cut.facts)
     _run_arms(request, cases, list(arms.values()), stored["feed"], progress)
     return _in_order(bundles.open(path) for path in sorted(folder.glob("*.run")))
+
+
+def _refuse_changed(cut: bundles.Bundle, cases: suite.Suite, arm: _Arm) -> None:
+    """Raise HarnessError unless the facts of an interrupted bundle will be true of what is added to it as well; how the
+    runtime was built is known once it is loaded."""
+    facts = cut.facts
+    if cases.sha256 != facts["suite"]["sha256"]:
+        raise HarnessError(
+            f"{cut.path}: suite {facts['suite']['id']!r} has changed since the run was interrupted; start a new run"
+        )
+    if arm.found.model and facts["model"] and arm.found.model.sha256 != facts["model"]["sha256"]:
+        raise HarnessError(
+            f"{cut.path}: {arm.found.model.path} has changed since the run was interrupted; start a new run"
+        )
+    here = {"device": device.describe(), "tool": device.tool()}
+    keys = [("device", part) for part in (*conditions.MACHINE, "os")] + [("tool", "version")]
+    others = [f"{part}.{key}" for part, key in keys if facts[part].get(key) != here[part][key]]
+    if others:
+        raise _begun_with_another(cut.path, others)
+
+
+def _begun_with_another(path: Path, keys: Iterable[str]) -> HarnessError:
+    return HarnessError(
+        f"{path}: was begun with another {', '.join(keys)}; finish it with what it was begun with, or start a new run"
+    )
 
 
 def _in_order(opened: Iterable[bundles.Bundle]) -> list[Path]:
@@ -273,6 +290,8 @@ def _activate(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dic
 def _record_activation(writer: bundles.BundleWriter, activation: dict[str, Any]) -> None:
     found = activation["facts"]
     facts = writer.facts
+    if others := [f"build.{key}" for key in facts["build"] if facts["build"][key] != found["build"].get(key)]:
+        raise _begun_with_another(writer.folder, others)
     facts["runtime"].update(version=found["version"], actual=found["actual"])
     facts["model"].update(inputs=found["inputs"], outputs=found["outputs"])
     facts["build"] = found["build"]

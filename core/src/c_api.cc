@@ -40,11 +40,6 @@ struct segcore_pipeline {
 namespace segcore {
 namespace {
 
-Status Missing(const char* what) { return Status(Code::kInvalidArgument, std::string(what) + " is a null pointer"); }
-
-#define SEGCORE_REQUIRE(pointer) \
-  if ((pointer) == nullptr) return Missing(#pointer)
-
 /// The caller's struct, with this library's defaults where the caller's is older and shorter.
 template <typename T>
 Expected<T> Versioned(const T* given, void (*init)(T*, std::size_t), const char* what) {

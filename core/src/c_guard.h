@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the C interfaces share: a Status becomes a code and a message, and nothing that is thrown gets out.
+// What the C interfaces share: a Status becomes a code and a message, nothing that is thrown gets out, and a null
+// pointer is an error.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "segcore/c_api.h"
 #include "segcore/status.h"
@@ -24,6 +26,13 @@ inline segcore_code Report(const Status& status, segcore_error* error) {
   }
   return code;
 }
+
+inline Status Missing(const char* what) {
+  return Status(Code::kInvalidArgument, std::string(what) + " is a null pointer");
+}
+
+#define SEGCORE_REQUIRE(pointer) \
+  if ((pointer) == nullptr) return ::segcore::Missing(#pointer)
 
 /// Runs `body`, which returns a Status, and lets nothing that is thrown out.
 template <typename Body>

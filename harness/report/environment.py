@@ -88,9 +88,11 @@ def _conditions(runs: list[RunSummary]) -> Conditions:
     of_list = isinstance(told.get("during"), list)
     rows: list[tuple[str, Any]] = []
     starts = 0
+    of_blocks = of_list and any("block" in moment for when, moment in moments({"conditions": told}) if when == "during")
     for when, moment in moments({"conditions": told}):
         starts += when == "during"
-        rows.append((_place(moment, starts) if when == "during" and of_list else when, moment))
+        start = moment.get("restart", 0) + 1 if of_blocks else starts
+        rows.append((_place(moment, start) if when == "during" and of_list else when, moment))
     keys = list(dict.fromkeys(key for _, moment in rows for key in moment if key not in ("restart", "block", "at_ns")))
     return Conditions(
         [run.label for run in runs],
@@ -100,9 +102,7 @@ def _conditions(runs: list[RunSummary]) -> Conditions:
 
 
 def _place(moment: Mapping[str, Any], start: int) -> str:
-    if "block" not in moment:
-        return f"start {start}"
-    return f"start {moment.get('restart', 0) + 1}, block {moment['block'] + 1}"
+    return f"start {start}" + (f", block {moment['block'] + 1}" if "block" in moment else "")
 
 
 def in_words(value: Any) -> str:

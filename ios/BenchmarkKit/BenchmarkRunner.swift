@@ -44,6 +44,15 @@ public struct BenchmarkRunner: Sendable {
     return bundles.map(\.outcome)
   }
 
+  /// Whether ``run(progress:isCancelled:)`` would go on with an interrupted run.
+  ///
+  /// - Throws: ``SegKitError`` where there is no such model or suite, or the folder holds something else.
+  public func isInterrupted() throws -> Bool {
+    let model = try ModelFile(path: request.model, contract: request.contract)
+    let suite = try PackedSuite(path: request.suite)
+    return try Session(request: request, environment: environment, model: model, suite: suite).isInterrupted()
+  }
+
   /// What the memory pass does, in a process that does nothing else: loads the model and draws a few masks.
   package func drawAFew() throws {
     let model = try ModelFile(path: request.model, contract: request.contract)

@@ -55,7 +55,12 @@ struct Execution {
   private func recordLoading(_ writer: BundleWriter, _ path: FramePath, nanoseconds: Int) throws {
     writer.facts["runtime"] = session.runtime(found: path.segmenter.info)
     setDefault(writer, "timing", "load_ns", .int(nanoseconds))
-    if writer.facts["conditions"]["before"] == .null { writer.facts["conditions"]["before"] = try conditions() }
+    let moment = try conditions()
+    if writer.facts["conditions"]["before"] == .null {
+      writer.facts["conditions"]["before"] = moment
+    } else {  // another start: what was told of the first one is not true of this
+      writer.facts["conditions"]["during"].append(place(writer).merging(moment))
+    }
     try BundleFailure.wrap("output") { try writer.save() }
   }
 
@@ -112,7 +117,8 @@ struct Execution {
     var (number, blockFrames, block) = (0, Self.firstFrames, 0)
     while true {
       try goOn()
-      try recordBlock(writer, block)
+      let told = place(writer).merging(["block": .int(block)]).merging(environment.conditions().facts)
+      writer.facts["conditions"]["during"].append(told)
       let thermal = environment.thermal()
       let began = Clock.now()
       var samples: [Sample] = []
@@ -125,7 +131,10 @@ struct Execution {
         number += 1
       }
       let ended = Clock.now()
-      try BundleFailure.wrap("output") { try writer.add(samples) }
+      try BundleFailure.wrap("output") {
+        try writer.save()  // no times without what they were taken in, even if it is killed now
+        try writer.add(samples)
+      }
       let elapsed = Double(ended - start) / 1e9
       report("timing", min(elapsed, profile.duration), of: profile.duration)
       let satisfied = number >= profile.count && elapsed >= profile.duration
@@ -162,9 +171,9 @@ struct Execution {
     try BundleFailure.wrap("runtime") { try Machine.conditions().merging(environment.conditions().facts) }
   }
 
-  private func recordBlock(_ writer: BundleWriter, _ block: Int) throws {
-    let place: JSON = ["restart": .int(restart(writer)), "block": .int(block), "at_ns": .int(Int(Clock.now()))]
-    writer.facts["conditions"]["during"].append(place.merging(environment.conditions().facts))
+  /// Which start of the process this is, and when.
+  private func place(_ writer: BundleWriter) -> JSON {
+    ["restart": .int(restart(writer)), "at_ns": .int(Int(Clock.now()))]
   }
 
   private func restart(_ writer: BundleWriter) -> Int { (writer.facts["protocol"]["restarts"].int ?? 1) - 1 }

@@ -25,10 +25,16 @@ enum Files {
       ? String(cString: strerror(Int32(underlying.code))) : error.localizedDescription
   }
 
-  /// The files below a folder by their paths inside it, hidden ones too, in order.
+  /// The files below a folder by their paths inside it, hidden ones too, in order; those that macOS leaves beside files
+  /// (folder settings, and attributes that a zip cannot hold) are none, as in harness/bundle_files.py.
   static func list(_ folder: String) -> [String] {
     let found = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
-    return found.filter { !isFolder(folder + "/" + $0) }.sorted()
+    return found.filter { !isFolder(folder + "/" + $0) && !isLitter($0) }.sorted()
+  }
+
+  private static func isLitter(_ file: String) -> Bool {
+    let parts = file.split(separator: "/")
+    return parts.first == "__MACOSX" || parts.last == ".DS_Store" || parts.last?.hasPrefix("._") == true
   }
 
   static func isFolder(_ path: String) -> Bool {

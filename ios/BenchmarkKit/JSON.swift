@@ -37,6 +37,9 @@ package indirect enum JSON: Equatable, Sendable {
     }
   }
 
+  /// A member of a member, by keys with a dot between them; null where there is none.
+  package subscript(path path: String) -> JSON { path.split(separator: ".").reduce(self) { $0[String($1)] } }
+
   /// This object with another's members, which replace its own.
   package func merging(_ other: JSON) -> JSON {
     guard case .object(let members) = self, case .object(let others) = other else { return other }

@@ -92,29 +92,42 @@ struct Session {
     ]
   }
 
-  /// What two runs must have in common for one to finish the other.
-  private func identity(_ facts: JSON) -> JSON {
-    [
-      "label": facts["label"], "request": facts["request"], "requested": facts["runtime"]["requested"],
-      "runtime": facts["runtime"]["name"], "suite": facts["suite"]["sha256"],
-      "model": [facts["model"]["sha256"], facts["model"]["contract"]],
-    ]
+  /// Where two runs must agree for one to finish the other: its facts speak for everything in the bundle.
+  private static let identity = [
+    "label", "request", "suite.sha256", "model.sha256", "model.contract", "runtime.name", "runtime.requested",
+    "device.kind", "device.model", "device.cpu", "device.arch", "device.cores", "device.os", "build.compiler",
+    "build.configuration", "build.simd", "tool.version",
+  ]
+
+  /// Keys in which an interrupted run is another one than this; none where this one may finish it.
+  private func differences(_ interrupted: JSON, _ wanted: JSON) -> [String] {
+    Self.identity.filter { interrupted[path: $0] != wanted[path: $0] }
   }
 
   // MARK: - Bundles
+
+  /// Whether an interruption left bundles in the folder that this run would go on with.
+  func isInterrupted() throws(SegKitError) -> Bool {
+    let wanted = try initialFacts(.image, session: "")
+    return try bundlesInFolder().contains { path, facts in
+      !BundleWriter.isFinished(path, facts) && differences(facts, wanted).isEmpty
+    }
+  }
 
   /// The bundles of this run, in the order of its lanes.
   func openBundles() throws(SegKitError) -> [Bundle] {
     let found = try bundlesInFolder()
     let interrupted = found.filter { !BundleWriter.isFinished($0.key, $0.value) }
-    let wanted = identity(try initialFacts(.image, session: ""))
-    let ours = interrupted.filter { identity($0.value) == wanted }
+    let wanted = try initialFacts(.image, session: "")
+    let ours = interrupted.filter { differences($0.value, wanted).isEmpty }
     if !request.sharesFolder && !found.isEmpty && ours.isEmpty {
+      guard let other = interrupted.min(by: { $0.key < $1.key }) else {
+        throw inUse(request.out, "holds results already")
+      }
       throw inUse(
-        interrupted.keys.min() ?? request.out,
-        interrupted.isEmpty
-          ? "holds results already"
-          : "is an interrupted run of something else; finish it with what it was started with")
+        other.key,
+        "is an interrupted run of something else, with another "
+          + differences(other.value, wanted).joined(separator: ", ") + "; finish it with what it was started with")
     }
     let newest = ours.values.max { ($0["started_at"].string ?? "") < ($1["started_at"].string ?? "") }
     let id = if let newest { newest["session"]["id"] } else { try Machine.newSession() }

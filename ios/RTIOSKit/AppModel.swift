@@ -31,9 +31,12 @@ import SegKit
 
   public func isInFront() async { await live.interruptionEnded(.background) }
 
-  /// Another page is shown. Nothing else may run beside a benchmark.
+  /// Another page is shown. Nothing else may run beside a benchmark, which can go on later.
   public func shows(_ page: Page) async {
     benchmark.refresh()
-    if page == .benchmark { await live.stop() }
+    switch page {
+    case .live: benchmark.cancel()
+    case .benchmark: await live.stop()
+    }
   }
 }

@@ -8,7 +8,8 @@ import SegKit
   public enum Phase: Equatable, Sendable {
     case idle
     case running(BenchmarkProgress)
-    /// It was cancelled or went into the background. The same choice goes on where it ended.
+    /// It was cancelled or went into the background, before the application was started too. The same choice goes on
+    /// where it ended.
     case partial
     case complete
     case failed(String)
@@ -63,6 +64,7 @@ import SegKit
     state.models = models.all()
     state.suites = SuiteChoice.all(in: suites)
     state.runs = RecordedRun.all(in: out)
+    findPartial()
   }
 
   /// Another choice; what was partial stays in its folder, and is gone on with when it is chosen again.
@@ -75,17 +77,30 @@ import SegKit
     guard changed != state else { return }
     changed.phase = .idle
     state = changed
+    findPartial()
+  }
+
+  /// Says so where what is chosen would go on with an interrupted run.
+  private func findPartial() {
+    guard state.phase == .idle || state.phase == .partial else { return }
+    let partial = state.runs.contains { $0.status == "partial" } && (try? chosen()?.isInterrupted()) == true
+    state.phase = partial ? .partial : .idle
+  }
+
+  /// What would run now.
+  private func chosen() -> BenchmarkRunner? {
+    guard state.canRun, let model = state.chosenModel, let suite = state.chosenSuite else { return nil }
+    let request = BenchmarkRequest(
+      model: model.path, suite: suite.path, out: out.path, profile: state.profile, options: options())
+    return BenchmarkRunner(request, environment: environment)
   }
 
   /// Runs what is chosen to its end, on a thread of its own.
   public func run() async {
-    guard state.canRun, let model = state.chosenModel, let suite = state.chosenSuite else { return }
-    let request = BenchmarkRequest(
-      model: model.path, suite: suite.path, out: out.path, profile: state.profile, options: options())
+    guard let runner = chosen() else { return }
     let cancelled = Locked(false)
     self.cancelled = cancelled
     state.phase = .running(BenchmarkProgress(activity: "", fraction: 0))
-    let runner = BenchmarkRunner(request, environment: environment)
     do {
       let outcomes = try await onOwnThread {
         try runner.run(

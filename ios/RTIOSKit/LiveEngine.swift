@@ -35,17 +35,15 @@ public final class LiveEngine: Sendable {
   /// Sees one frame, or the end; false where it wants no more.
   typealias Tap = @Sendable (Pipeline.Presented?, Orientation) -> Bool
 
-  /// Loads the network. It takes a moment: not for the main thread.
+  /// Loads the network; until another background is set it blurs. It takes a moment: not for the main thread.
   ///
   /// - Throws: ``SegKitError`` as SegKit has it. A missing accelerator is none: the CPU steps in, and ``info`` tells.
-  public init(_ request: Request, background: Background, picture: Image) throws {
+  public init(_ request: Request) throws {
     let segmenter = try Segmenter(
       contentsOfFile: request.model,
       options: .init(threads: request.threads, accelerator: request.accelerator, allowFallback: true))
     info = segmenter.info
-    pipeline = try Pipeline(segmenter, background: .none)
-    try pipeline.setImage(picture)
-    try pipeline.set(background: background)
+    pipeline = try Pipeline(segmenter, background: .blur())
   }
 
   /// Starts to show frames.

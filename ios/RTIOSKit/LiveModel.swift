@@ -139,9 +139,9 @@ import SegKit
     camera.stop()
     engine?.stop()
     (engine, state.loaded) = (nil, nil)
-    let (background, picture) = (state.settings.background, picture)
-    let made = try await Task.detached { try LiveEngine(wanted, background: background, picture: picture) }.value
-    try made.set(background: state.settings.background)  // it may have been changed meanwhile
+    let made = try await Task.detached { try LiveEngine(wanted) }.value
+    try made.set(picture: picture)  // which, like the background, may have been chosen while it was loaded
+    try made.set(background: state.settings.background)
     try made.start(display)
     (engine, request, state.loaded) = (made, wanted, made.info)
     if made.info.fellBack { state.notice = Message(.acceleratorMissing) }
@@ -176,10 +176,10 @@ import SegKit
     change(&settings)
     guard settings != state.settings else { return }
     let before = state.settings
-    state.settings = settings
     do {
-      try file.save(settings)
       try engine?.set(background: settings.background)
+      state.settings = settings  // what is drawn, even if it cannot be remembered
+      try file.save(settings)
     } catch {
       tell(error)
     }

@@ -81,10 +81,9 @@ public struct Compositor: ~Copyable, @unchecked Sendable {
     _ frame: some PixelSource, alpha: Plane, orientation: Orientation = .upright, into target: inout some PixelTarget
   ) throws {
     let compositor = handle
-    var alpha = alpha  // the core's struct for planes serves reading and writing; this call reads
     try target.withMutableImageView { out in
       try frame.withImageView { view in
-        try alpha.withCore { plane in
+        try alpha.withCoreToRead { plane in
           try withUnsafePointers(view.core, orientation.core) { image, turned in
             try withUnsafePointers(plane, out.core) { plane, out in
               try check { error in segcore_compositor_run(compositor, image, plane, turned, out, error) }

@@ -183,7 +183,10 @@ public struct Plane: Equatable, Sendable {
   public internal(set) var bytes: [UInt8]
 
   /// A plane of zeros.
+  ///
+  /// - Precondition: neither side is negative.
   public init(width: Int, height: Int) {
+    precondition(width >= 0 && height >= 0, "a plane of \(width)×\(height): no side may be negative")
     (self.width, self.height) = (width, height)
     bytes = [UInt8](repeating: 0, count: width * height)
   }
@@ -192,6 +195,15 @@ public struct Plane: Equatable, Sendable {
     let (width, height) = (Int32(clamping: width), Int32(clamping: height))
     return try bytes.withUnsafeMutableBufferPointer { buffer in
       try body(segcore_plane(data: buffer.baseAddress, width: width, height: height, stride: Int(width)))
+    }
+  }
+
+  /// The same for a call that only reads: the core's struct for planes serves both.
+  func withCoreToRead<R>(_ body: (segcore_plane) throws -> R) rethrows -> R {
+    let (width, height) = (Int32(clamping: width), Int32(clamping: height))
+    return try bytes.withUnsafeBufferPointer { buffer in
+      let start = UnsafeMutablePointer(mutating: buffer.baseAddress)
+      return try body(segcore_plane(data: start, width: width, height: height, stride: Int(width)))
     }
   }
 }

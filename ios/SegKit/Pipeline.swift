@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSegCore
+import Foundation
 
 /// Frames in, composites out, on threads of the core's own.
 ///
@@ -114,8 +115,9 @@ public final class Pipeline: @unchecked Sendable {
   public typealias Sink = @Sendable (Presented) -> Bool
 
   private let handle: OpaquePointer
-  /// Keeps the sink for as long as the core may call it.
+  /// Keeps the sink for as long as the core may call it; whoever starts a run sets it before the next one can.
   private var sink: SinkBox?
+  private let starting = NSLock()
 
   /// - Parameter segmenter: is the pipeline's from now on.
   public init(
@@ -138,6 +140,8 @@ public final class Pipeline: @unchecked Sendable {
   /// Starts the threads. It may be started again after ``finish()`` or ``stop()``.
   public func start(_ sink: @escaping Sink) throws(SegKitError) {
     let box = SinkBox(sink)
+    starting.lock()
+    defer { starting.unlock() }
     try check { error in
       segcore_pipeline_start(
         handle,

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness import bundle, model_file, resources, suite, suite_making
+from harness import bundle, conditions, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
 from harness.request import LANES
 from tests import programs
@@ -218,6 +218,7 @@ def test_a_timed_run_reaches_its_profile_and_stamps_every_stage(program: Program
     assert found.facts["memory"]["peak_bytes"] > 10 << 20
     assert found.facts["timing"]["first_inference_ns"] == samples["total_ns"].iloc[0]
     assert found.facts["conditions"].keys() == {"before", "during", "after"}
+    assert found.facts["conditions"]["during"][0]["restart"] == 0
 
 
 def test_a_motion_suite_has_the_hash_that_python_gives_it(program: Program, tmp_path: Path) -> None:
@@ -377,6 +378,45 @@ def test_another_command_does_not_finish_an_interrupted_run(
 
     assert ended.returncode == 2
     assert "interrupted run of something else" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"device.{part}" for part in (*conditions.MACHINE, "os")),
+        *("build.compiler", "build.configuration", "build.simd", "tool.version"),
+    ],
+)
+def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_run(
+    program: Program, cases: Path, done: Path, tmp_path: Path, key: str
+) -> None:
+    whole = bundles_in(done)[program.label, "image"].path
+    folder = tmp_path / "out" / whole.name
+    put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    part, name = key.split(".")
+    facts[part][name] = "another"
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+
+    ended = program.bench(cases, tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert f"interrupted run of something else, with another {key}; finish it" in ended.stderr
+
+
+def test_what_macos_leaves_beside_files_is_not_of_the_bundle(
+    program: Program, cases: Path, done: Path, tmp_path: Path
+) -> None:
+    whole = bundles_in(done)[program.label, "image"].path
+    folder = tmp_path / "out" / whole.name
+    put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
+    for name in (".DS_Store", "tensors/._figure-0.npy", "__MACOSX/x"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+    assert program.bench(cases, tmp_path / "out", "--lane", "image").returncode == 0
+
+    bundle.open(folder).verify()
 
 
 def test_a_suite_that_changed_meanwhile_is_another(program: Program, many: Path, cases: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import psutil
 import pytest
 
-from harness import bundle, comparison, model_file, resources, suite, suite_making
+from harness import bundle, comparison, conditions, model_file, resources, suite, suite_making
 from harness.request import LANES
 
 from .commands import HARNESS, bundles_in, environment, run
@@ -242,6 +242,35 @@ def test_a_killed_worker_is_a_failed_run_that_keeps_its_finished_cases(cases: Pa
     assert found["faulty", "tensor"].complete
     assert found["faulty", "image"].facts["status"] == "failed"
     assert found["faulty", "image"].tensor("figure-1").shape == SIZE
+
+
+@pytest.fixture(scope="module")
+def interrupted(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was killed in its second lane."""
+    out = tmp_path_factory.mktemp("interrupted") / "out"
+    interrupt(cases, out, "parent")
+    return out
+
+
+@pytest.mark.parametrize(
+    "key", [*(f"device.{part}" for part in (*conditions.MACHINE, "os")), "tool.version", "build.simd"]
+)
+def test_resume_refuses_what_was_begun_on_another_machine_or_by_another_release_or_build(
+    interrupted: Path, tmp_path: Path, key: str
+) -> None:
+    out = shutil.copytree(interrupted, tmp_path / "out")
+    file = bundles_in(out)["faulty", "image"].path / "run.json"
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    part, name = key.split(".")
+    facts[part][name] = 4711 if name == "cores" else "another"
+    file.write_text(json.dumps(facts), encoding="utf-8")
+
+    resumed = run("run", "--resume", out)
+
+    assert resumed.returncode == 2
+    assert f"was begun with another {key}; finish it with what it was begun with" in resumed.stderr
+    assert json.loads(file.read_text(encoding="utf-8")) == facts
+    assert bundles_in(out)["faulty", "image"].facts["status"] == "partial"
 
 
 def test_resume_refuses_a_suite_that_changed_meanwhile(cases: Path, tmp_path: Path) -> None:

@@ -21,12 +21,20 @@ constexpr char kColumns[] =
     "total_ns,presented_ns,dropped,mask_age,thermal\n";
 constexpr char kChecksums[] = "checksums.txt";
 
+/// What macOS leaves beside files: folder settings, and attributes that a zip cannot hold; as in
+/// harness/bundle_files.py.
+bool IsLitter(const std::string& file) {
+  const std::string name = fs::path(file).filename().string();
+  return file.compare(0, 9, "__MACOSX/") == 0 || name == ".DS_Store" || name.compare(0, 2, "._") == 0;
+}
+
 /// The files of a bundle by their paths inside it, hidden ones too, in order.
 Expected<std::vector<std::string>> Files(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (fs::recursive_directory_iterator next(folder, error), end; !error && next != end; next.increment(error)) {
-    if (next->is_regular_file(error)) files.push_back(next->path().lexically_relative(folder).generic_string());
+    const std::string file = next->path().lexically_relative(folder).generic_string();
+    if (next->is_regular_file(error) && !IsLitter(file)) files.push_back(file);
   }
   if (error) return Status(Code::kRuntime, folder + ": cannot list the folder: " + error.message());
   std::sort(files.begin(), files.end());

@@ -92,6 +92,8 @@ char* segbundle_tell(std::int32_t what) {
 
 segcore_code segbundle_hash_file(const char* path, char hex[65], segcore_error* error) {
   return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(path);
+    SEGCORE_REQUIRE(hex);
     SEGCORE_ASSIGN_OR_RETURN(const std::string hash, HashFile(path));
     std::memcpy(hex, hash.c_str(), 65);
     return {};
@@ -101,6 +103,10 @@ segcore_code segbundle_hash_file(const char* path, char hex[65], segcore_error* 
 segcore_code segbundle_command_line(const char* program, const char* label, int argc, char** argv, char** json,
                                     segcore_error* error) {
   return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(program);
+    SEGCORE_REQUIRE(label);
+    SEGCORE_REQUIRE(argv);
+    SEGCORE_REQUIRE(json);
     SEGCORE_ASSIGN_OR_RETURN(const segbench::CommandLine line, segbench::ReadCommandLine(program, label, argc, argv));
     *json = Handed(Told(line).Dump());
     return {};
@@ -110,6 +116,8 @@ segcore_code segbundle_command_line(const char* program, const char* label, int 
 segcore_code segbundle_model_read(const char* path, const char* contract, segbundle_model** model,
                                   segcore_error* error) {
   return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(path);
+    SEGCORE_REQUIRE(model);
     SEGCORE_ASSIGN_OR_RETURN(Model read, ReadModel(path, contract == nullptr ? "" : contract));
     std::string facts = read.facts.Dump();
     *model = new segbundle_model{std::move(read), std::move(facts)};
@@ -120,19 +128,29 @@ segcore_code segbundle_model_read(const char* path, const char* contract, segbun
 void segbundle_model_destroy(segbundle_model* model) { delete model; }
 
 const void* segbundle_model_data(const segbundle_model* model, std::size_t* bytes) {
+  if (model == nullptr || bytes == nullptr) return nullptr;
   *bytes = model->it.data.size();
   return model->it.data.data();
 }
 
-const char* segbundle_model_facts(const segbundle_model* model) { return model->facts.c_str(); }
-const char* segbundle_model_contract(const segbundle_model* model) { return model->it.contract.c_str(); }
+const char* segbundle_model_facts(const segbundle_model* model) {
+  return model == nullptr ? nullptr : model->facts.c_str();
+}
+const char* segbundle_model_contract(const segbundle_model* model) {
+  return model == nullptr ? nullptr : model->it.contract.c_str();
+}
 
 segcore_code segbundle_model_damage(const segbundle_model* model, segcore_error* error) {
-  return Guard(error, [&] { return model->it.damage; });
+  return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(model);
+    return model->it.damage;
+  });
 }
 
 segcore_code segbundle_suite_load(const char* path, segbundle_suite** suite, segcore_error* error) {
   return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(path);
+    SEGCORE_REQUIRE(suite);
     SEGCORE_ASSIGN_OR_RETURN(Suite read, Suite::Load(path));
     std::string facts = read.Facts().Dump();
     *suite = new segbundle_suite{std::move(read), std::move(facts)};
@@ -142,15 +160,22 @@ segcore_code segbundle_suite_load(const char* path, segbundle_suite** suite, seg
 
 void segbundle_suite_destroy(segbundle_suite* suite) { delete suite; }
 
-const char* segbundle_suite_facts(const segbundle_suite* suite) { return suite->facts.c_str(); }
+const char* segbundle_suite_facts(const segbundle_suite* suite) {
+  return suite == nullptr ? nullptr : suite->facts.c_str();
+}
 
 segcore_code segbundle_suite_verify(const segbundle_suite* suite, segcore_error* error) {
-  return Guard(error, [&] { return suite->it.Verify(); });
+  return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(suite);
+    return suite->it.Verify();
+  });
 }
 
 segcore_code segbundle_suite_read_image(const segbundle_suite* suite, std::size_t index, std::uint8_t* pixels,
                                         std::size_t count, segcore_error* error) {
   return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(suite);
+    SEGCORE_REQUIRE(pixels);
     const auto& cases = suite->it.cases();
     if (index >= cases.size()) return Status(Code::kInvalidArgument, "the suite has no case " + std::to_string(index));
     Pixels image;

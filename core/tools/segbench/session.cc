@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "activate.h"
 #include "bundle/device.h"
@@ -88,20 +89,32 @@ struct Lane {
   bundle::Writer writer;
 };
 
-/// What two runs must have in common for one to finish the other.
-Json Identity(const Json& facts) {
-  Json identity;
-  for (const char* key : {"label", "model", "request"}) {
-    const Json* part = facts.Find(key);
-    identity[key] = part != nullptr ? *part : Json();
+/// Where two runs must agree for one to finish the other: its facts speak for everything in the bundle.
+constexpr const char* kIdentity[] = {
+    "label",        "request",           "suite.sha256", "model.sha256",   "model.contract",
+    "runtime.name", "runtime.requested", "device.kind",  "device.model",   "device.cpu",
+    "device.arch",  "device.cores",      "device.os",    "build.compiler", "build.configuration",
+    "build.simd",   "tool.version",
+};
+
+/// A part of the facts as text, by keys with a dot between them; null where there is none.
+std::string Part(const Json& facts, std::string_view path) {
+  const Json* part = &facts;
+  while (part != nullptr && !path.empty()) {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    part = part->Find(path.substr(0, dot));
+    path.remove_prefix(std::min(dot + 1, path.size()));
   }
-  Json& model = identity["model"];  // what was found while it ran does not count
-  if (!model.is_null()) model = Json::Object{{"sha256", Text(model, "sha256")}, {"contract", Text(model, "contract")}};
-  const Json *suite = facts.Find("suite"), *runtime = facts.Find("runtime");
-  const Json* requested = runtime != nullptr ? runtime->Find("requested") : nullptr;
-  identity["requested"] = requested != nullptr ? *requested : Json();
-  identity["suite"] = suite != nullptr ? Text(*suite, "sha256") : "";
-  return identity;
+  return (part != nullptr ? *part : Json()).Dump();
+}
+
+/// Keys in which an interrupted run is another one than this; empty where this one may finish it.
+std::string Differences(const Json& interrupted, const Json& wanted) {
+  std::string keys;
+  for (const char* key : kIdentity) {
+    if (Part(interrupted, key) != Part(wanted, key)) keys += (keys.empty() ? "" : ", ") + std::string(key);
+  }
+  return keys;
 }
 
 Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& session) {
@@ -179,8 +192,10 @@ Expected<std::vector<Lane>> OpenBundles(const Plan& plan, std::map<std::string, 
     });
     if (cut == found.end()) return InUse(out, "holds results already");
     const Json* of = cut->second.Find("session");
-    if (Identity(cut->second).Dump() != Identity(InitialFacts(plan, "image", session)).Dump()) {
-      return InUse(cut->first, "is an interrupted run of something else; finish it with what it was started with");
+    const std::string others = Differences(cut->second, InitialFacts(plan, "image", session));
+    if (!others.empty()) {
+      return InUse(cut->first, "is an interrupted run of something else, with another " + others +
+                                   "; finish it with what it was started with");
     }
     session = of != nullptr ? Text(*of, "id") : "";
   }
@@ -399,8 +414,13 @@ class Runner {
         if (failure) return failure;
       }
       const std::int64_t ended = bundle::Now();
+      if (block == 0) {  // no times without what they were taken in, even if it is killed now
+        Json told = bundle::Conditions();
+        told["restart"] = Restart(*writer);
+        writer->facts()["conditions"]["during"].Append(std::move(told));
+        if (MaybeFailure failure = FailureOf("output", writer->Save())) return failure;
+      }
       if (MaybeFailure failure = FailureOf("output", writer->AddSamples(samples))) return failure;
-      if (block == 0) writer->facts()["conditions"]["during"] = bundle::Conditions();
       const double elapsed = static_cast<double>(ended - start) / 1e9;
       progress_("timing", std::min(elapsed, profile.duration), profile.duration);
       const bool satisfied = number >= static_cast<std::size_t>(profile.count) && elapsed >= profile.duration;

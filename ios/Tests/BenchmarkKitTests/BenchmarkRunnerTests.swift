@@ -231,6 +231,91 @@ private func run(
     #expect(found.facts["conditions"]["during"].array.last?["restart"] == 1)
   }
 
+  @Test func anotherMachineSystemOrBuildDoesNotFinishAnInterruptedRun() throws {
+    let changes: [(String, (ScriptedEnvironment) -> Void)] = [
+      ("device.model", { $0.device.model = "iPhone16,1" }),
+      ("device.kind", { $0.device.kind = .simulator }),
+      ("build.configuration", { $0.configuration = "Debug" }),
+    ]
+    for (number, (key, change)) in changes.enumerated() {
+      var request = request
+      (request.out, request.sharesFolder) = (folder("\(number)"), false)
+      try run(request, cancelAfter: 4)
+      let environment = ScriptedEnvironment()
+      change(environment)
+
+      #expect {
+        try run(request, in: environment)
+      } throws: {
+        "\($0)".contains("is an interrupted run of something else, with another \(key); finish it")
+      }
+      request.sharesFolder = true
+      #expect(try run(request, in: environment).allSatisfy { $0.status == "complete" })
+      #expect(try FileManager.default.contentsOfDirectory(atPath: request.out).count == 4)
+      #expect(try run(request).allSatisfy { $0.status == "complete" })
+      #expect(try FileManager.default.contentsOfDirectory(atPath: request.out).count == 4)
+    }
+  }
+
+  @Test(arguments: ["device.cpu", "device.arch", "device.cores", "device.os", "build.simd", "tool.version"])
+  func whatTheCoreTellsOfTheMachineCountsAsWell(key: String) throws {
+    var request = request
+    request.sharesFolder = false
+    try run(request, cancelAfter: 1)
+    let begun = try Found(.image, in: folder("out"))
+    let parts = key.split(separator: ".").map(String.init)
+    for lane in Lane.allCases {
+      let found = try Found(lane, in: folder("out"))
+      var facts = found.facts
+      facts[parts[0]][parts[1]] = "another"
+      try facts.encoded().write(to: URL(fileURLWithPath: found.folder + "/run.json"))
+    }
+
+    #expect { try run(request) } throws: { "\($0)".contains("with another \(key); finish it") }
+    #expect(begun.status == "partial")
+  }
+
+  @Test func timesHaveTheirConditionsBesideThemAtAnyMoment() throws {
+    var request = request
+    (request.profile, request.lanes) = (.quick, [.image])
+    var looks = 0
+    try run(request, cancelAfter: 3 + 3) { progress in
+      guard progress.activity == "timing", let found = try? Found(.image, in: request.out) else { return }
+      looks += 1
+      let blocks = (try? found.column("block").last) ?? ""
+      #expect(found.facts["conditions"]["during"].array.last?["block"].int == Int(blocks))
+    }
+    #expect(looks == 3)
+  }
+
+  @Test func eachStartTellsWhatItWasLike() throws {
+    let environment = ScriptedEnvironment()
+    environment.told.debugger = false
+    try run(request, in: environment, cancelAfter: 4)
+    environment.told.debugger = true
+    try run(request, in: environment)
+
+    let told = try Found(.image, in: folder("out")).facts["conditions"]
+    #expect(told["before"]["debugger"] == false && told["during"].array.count == 1)
+    #expect(told["during"].array.first?["debugger"] == true && told["during"].array.first?["restart"] == 1)
+  }
+
+  @Test func whatMacOSLeavesBesideFilesIsNotOfTheBundle() throws {
+    try run(request, cancelAfter: 4)
+    let bundle = try Found(.image, in: folder("out"))
+    for litter in [".DS_Store", "tensors/._figure-0.npy", "__MACOSX/x"] {
+      let file = URL(fileURLWithPath: "\(bundle.folder)/\(litter)")
+      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("x".utf8).write(to: file)
+    }
+
+    try run(request)
+
+    let sealed = try String(contentsOfFile: bundle.folder + "/checksums.txt", encoding: .utf8)
+    let names = sealed.split(separator: "\n").map { String($0.dropFirst(66)) }
+    #expect(names == ["run.json", "samples.csv"] + (0..<3).map { "tensors/figure-\($0).npy" })
+  }
+
   /// A bundle is cut after each of its files in the order in which they are written, and inside of the last one, under
   /// its temporary name.
   @Test(arguments: Lane.allCases)

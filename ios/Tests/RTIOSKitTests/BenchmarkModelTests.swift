@@ -78,6 +78,25 @@ import Testing
     #expect(Set(model.state.runs.map(\.id)) == before && model.state.runs.allSatisfy { $0.status == "complete" })
   }
 
+  @Test func whatWasPartialGoesOnAfterTheApplicationWasStartedAnew() async {
+    let environment = Pocket()
+    let before = model(environment)
+    before.choose(profile: Profile.none)
+    environment.foreground.withLock { $0 = false }
+    await before.run()
+
+    environment.foreground.withLock { $0 = true }
+    let model = model(environment)
+    #expect(model.state.phase == .idle)  // the profile is another one
+    model.choose(profile: Profile.none)
+    #expect(model.state.phase == .partial)
+    await model.run()
+    #expect(model.state.phase == .complete && model.state.runs.count == 2)
+    model.choose(profile: .quick)
+    model.choose(profile: Profile.none)
+    #expect(model.state.phase == .idle)
+  }
+
   @Test func aRunCanBeCancelled() async {
     let model = model()
     model.choose(profile: .submission)

@@ -141,6 +141,36 @@ import Testing
     try await give(frame) { screen.images.last.map { $0.bytes.count { $0 == 255 } > $0.bytes.count / 2 } ?? false }
   }
 
+  @Test func aPictureThatIsChosenWhileTheNetworkLoadsStandsBehindThePerson() async throws {
+    let model = model()
+    let white = try Image(width: 8, height: 8, format: .rgb, bytes: [UInt8](repeating: 255, count: 192))
+    var choice: Task<Bool, Never>?
+    model.willChange = { [unowned model] in
+      // What comes now is `running`, and then the network is loaded; meanwhile this has its turn.
+      guard model.state.session == .askingPermission, choice == nil else { return }
+      choice = Task {
+        await model.setPicture { white }
+        return model.state.loaded == nil
+      }
+    }
+    await model.start()
+    #expect(await choice?.value == true)
+    let frame = try Shipped.picture()
+    try await give(frame) { screen.images.last.map { $0.bytes.count { $0 == 255 } > $0.bytes.count / 2 } ?? false }
+  }
+
+  @Test func aBackgroundIsDrawnEvenIfItCannotBeRemembered() async throws {
+    let model = await running()
+    try FileManager.default.createDirectory(
+      at: folder.url.appendingPathComponent("settings.json/in the way"), withIntermediateDirectories: true)
+    await model.change {
+      $0.effect = .colour
+      $0.colour = .init(red: 0, green: 255, blue: 0)
+    }
+    #expect(model.state.notice?.phrase == .error && model.state.settings.effect == .colour)
+    try await give(Shipped.picture()) { screen.images.last.map { isGreen($0) } ?? false }
+  }
+
   @Test func theOtherCameraIsStarted() async {
     let model = await running()
     await model.change { $0.camera = .back }

@@ -49,6 +49,25 @@ import Testing
     #expect(Array(out[9, 9].prefix(3)) == [3, 2, 1])
   }
 
+  @Test(arguments: Orientation.Rotation.allCases, [false, true])
+  func theImageStandsUprightHoweverTheFrameLies(rotation: Orientation.Rotation, mirrored: Bool) throws {
+    let frame = try Shipped.picture(format: .rgb)
+    var upright = frame
+    for _ in 0..<rotation.rawValue / 90 { upright = try upright.turnedRight() }
+    let room = try Shipped.picture(width: upright.width, height: upright.height, format: .rgb)
+    var compositor = try Compositor(background: .none)
+    try compositor.setImage(room)
+    try compositor.set(background: .image)
+    var out = try Image(width: frame.width, height: frame.height, format: .rgb)
+
+    try compositor.compose(
+      frame, alpha: alpha(frame) { _, _ in 0 }, orientation: Orientation(rotation, mirrored: mirrored), into: &out)
+
+    for _ in 0..<rotation.rawValue / 90 { out = try out.turnedRight() }
+    if mirrored { out = try out.flipped() }
+    #expect(out == room)
+  }
+
   @Test func aHiddenFrameShowsNothingOfThePerson() throws {
     let frame = try Shipped.picture(format: .rgb)
     var compositor = try Compositor(background: .colour(red: 5, green: 6, blue: 7))

@@ -84,6 +84,54 @@ private final class Collected: @unchecked Sendable {
     #expect(collected.all.count == 20)
   }
 
+  @Test func anOrientationIsThatOfTheNetworkAndOfTheBackground() throws {
+    let (frame, orientation) = (try Shipped.picture(), Orientation(.right, mirrored: true))
+    let room = try Shipped.picture(width: 30, height: 40, format: .rgb).flipped()
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("int8"))
+    var refiner = try Refiner()
+    var mask = Mask()
+    var compositor = try Compositor(background: .none)
+    try compositor.setImage(room)
+    try compositor.set(background: .image)
+    var expected = try Image(width: frame.width, height: frame.height, format: .bgra)
+    try segmenter.segment(frame, orientation: orientation, into: &mask)
+    try refiner.smooth(&mask)
+    try compositor.compose(frame, alpha: refiner.upsample(mask, to: frame), orientation: orientation, into: &expected)
+
+    let pipeline = try Pipeline(
+      Segmenter(contentsOfFile: Shipped.model("int8")), background: .none, options: options)
+    try pipeline.setImage(room)
+    try pipeline.set(background: .image)
+    let collected = Collected()
+    for turned in [orientation, .upright] {
+      try pipeline.start { presented in (try? collected.add(presented)) != nil }
+      try pipeline.push(frame, orientation: turned)
+      try pipeline.finish()
+    }
+
+    #expect(collected.all.first?.image == expected && collected.all.last?.image != expected)
+  }
+
+  @Test func withLowLatencyAFrameIsDrawnWithTheNewestMaskThereIs() throws {
+    let pipeline = try Pipeline(
+      Segmenter(contentsOfFile: Shipped.model("int8")), background: .colour(red: 0, green: 255, blue: 0),
+      options: .init(mode: .lowLatency, dropOldest: false))
+    let (frame, collected) = (try Shipped.picture(), Collected())
+    try pipeline.start { presented in (try? collected.add(presented)) != nil }
+    for count in 1...6 {
+      try pipeline.push(frame)
+      // Let it draw this one, and have a mask for the next.
+      while pipeline.counters.presented < count || pipeline.counters.inferred < count {
+        Thread.sleep(forTimeInterval: 0.001)
+      }
+    }
+    try pipeline.finish()
+
+    let all = collected.all
+    #expect(all.map(\.sequence) == Array(0..<6) && pipeline.counters.droppedBeforeDrawing == 0)
+    #expect(all.dropFirst().allSatisfy { $0.sequence - $0.maskSequence <= 1 })
+  }
+
   @Test func itStopsWhenItIsGone() throws {
     let collected = Collected()
     do {

@@ -70,6 +70,37 @@ import Testing
     #expect(first == second)
   }
 
+  /// Brightness and colour differences as red, green and blue, by the matrix's definition (ITU-R BT.601 and BT.709).
+  private func colour(_ y: UInt8, _ cb: UInt8, _ cr: UInt8, _ matrix: YUVMatrix) -> [UInt8] {
+    let limited = matrix == .bt601Limited || matrix == .bt709Limited
+    let (red, blue) = matrix == .bt601Limited || matrix == .bt601Full ? (0.299, 0.114) : (0.2126, 0.0722)
+    let luma = limited ? (Double(y) - 16) / 219 : Double(y) / 255
+    let (b, r) = ((Double(cb) - 128) / (limited ? 224 : 255), (Double(cr) - 128) / (limited ? 224 : 255))
+    let (r1, b1) = (luma + 2 * (1 - red) * r, luma + 2 * (1 - blue) * b)
+    let parts = [r1, (luma - red * r1 - blue * b1) / (1 - red - blue), b1]
+    return parts.map { UInt8((255 * min(max($0, 0), 1)).rounded()) }
+  }
+
+  @Test(arguments: YUVMatrix.allCases) func theFramesOfACameraHaveTheColoursOfTheirMatrix(matrix: YUVMatrix) throws {
+    let (width, height) = (61, 47)
+    let ramp = (0..<width * height).map { UInt8(truncatingIfNeeded: $0) }
+    let chroma = Image.byteCount(width: width, height: height, format: .nv12) - ramp.count
+    var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))
+
+    for (luma, cb, cr) in [
+      (ramp, UInt8(128), UInt8(128)), (ramp.map { _ in 120 }, 100, 170), (ramp.map { _ in 90 }, 180, 70),
+    ] {
+      let nv12 = try Image(
+        width: width, height: height, format: .nv12, matrix: matrix,
+        bytes: luma + (0..<chroma).map { $0 % 2 == 0 ? cb : cr })
+      let rgb = try Image(
+        width: width, height: height, format: .rgb, bytes: luma.flatMap { colour($0, cb, cr, matrix) })
+
+      let (found, expected) = (try segmenter.preprocess(nv12), try segmenter.preprocess(rgb))
+      #expect(found == expected)
+    }
+  }
+
   @Test(arguments: Orientation.Rotation.allCases, [false, true])
   func anOrientationIsThePictureTurned(rotation: Orientation.Rotation, mirrored: Bool) throws {
     var segmenter = try Segmenter(contentsOfFile: Shipped.model("fp32"))

@@ -249,6 +249,21 @@ def test_a_phones_words_cannot_be_markup(real: dict[str, Path], tmp_path: Path) 
     assert hostile not in page.read_text(encoding="utf-8")
 
 
+def test_a_start_after_an_interruption_has_the_number_that_its_blocks_have(
+    real: dict[str, Path], tmp_path: Path
+) -> None:
+    told = phone_conditions(["nominal", "nominal"])
+    block = told["during"][1]
+    told["during"] += [{key: value for key, value in block.items() if key != "block"} | {"restart": 1}]
+    told["during"] += [block | {"restart": 1, "block": 0}]
+
+    page = text_of(report.write(compared(*phone(real, tmp_path, conditions=told)), tmp_path / "report"))
+
+    assert [at.strip() for at in re.findall(r"Start \d+(?:, block \d+)? ", page)][-4:] == [
+        *("Start 1, block 1", "Start 1, block 2", "Start 2", "Start 2, block 1")
+    ]
+
+
 @pytest.mark.parametrize("odd", [None, 7, "hot", [1], {"plugged": [1]}, {"battery_percent": "full"}])
 def test_conditions_of_odd_kinds_are_shown_as_far_as_they_go(real: dict[str, Path], tmp_path: Path, odd: Any) -> None:
     told = {"before": {"thermal": odd}, "during": [{"thermal": odd, "power": odd, "available_memory_bytes": odd}] * 3}
