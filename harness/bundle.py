@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -54,11 +55,14 @@ def _validator() -> Any:
 
 
 def check_facts(facts: Any, where: str) -> dict[str, Any]:
-    """Validate the content of a ``run.json`` against the schema; errors name the key."""
+    """Validate the content of a ``run.json`` against the schema, and that its cases differ; errors name the key."""
     problems = sorted(_validator().iter_errors(facts), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
         what = "; ".join(f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
         raise BundleError(f"{where}: not a valid run bundle: {what}")
+    seen = Counter(case["id"].casefold() for case in facts["suite"]["cases"])
+    if twice := [name for name, number in seen.items() if number > 1]:
+        raise BundleError(f"{where}: not a valid run bundle: suite.cases: {twice[0]!r} is there twice")
     return facts
 
 

@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from harness import bundle, bundle_files, importing
 from harness.bundle_files import FilesError
 from harness.errors import ExitCode
+from harness.files import write_tensor
 from harness.importing import Outcome
 from tests.harness import commands, import_fuzz, recordings
 from tests.harness.bundles import write
@@ -49,6 +51,14 @@ def sent(folder: Path, top: bool = True) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def tell(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what a bundle tells of itself, with checksums that vouch for it."""
+    facts = json.loads((folder / "run.json").read_bytes())
+    change(facts)
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    bundle.seal(folder)
 
 
 # --- what is kept --------------------------------------------------------------------------------
@@ -218,6 +228,22 @@ def test_a_name_that_leads_elsewhere_or_clashes_is_refused(made: Path, out: Path
     path.write_bytes(pack(with_fresh_checksums([*members_of(made), Member(name.encode(), b"x")])))
 
     assert message in refused(path, out)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("../../../../secret", "suite.cases.1.id"), ("/secret", "suite.cases.1.id"), ("", "suite.cases.1.id"),
+        ("a", "'a' is there twice"), ("A", "'a' is there twice"),
+    ],
+)  # fmt: skip
+def test_a_case_whose_file_would_be_elsewhere_or_that_of_another_is_refused(
+    made: Path, tmp_path: Path, out: Path, case: str, message: str
+) -> None:
+    write_tensor(tmp_path / "secret.npy", OUTPUTS["b"])
+    tell(made, lambda facts: facts["suite"]["cases"][1].update(id=case))
+
+    assert message in refused(made, out)
 
 
 @pytest.mark.parametrize("mode", [LINK, PIPE, DEVICE], ids=["link", "pipe", "device"])
