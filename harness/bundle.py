@@ -191,6 +191,7 @@ class Bundle:
         try:
             self.files = Folder(path) if path.is_dir() else Zip(path)
             facts = json.loads(self._read("run.json", _LONGEST_FACTS))
+            json.dumps(facts, ensure_ascii=False).encode()  # half a character can be neither printed nor written
         except FilesError as error:
             raise BundleError(f"{path}: not a run bundle: {error}") from None
         except FileNotFoundError:
