@@ -3,7 +3,8 @@
 
 The format is ``schemas/run-1.json`` for ``run.json``; around it lie ``samples.csv``, ``tensors/``,
 ``stages/`` and, written last, ``checksums.txt``. A bundle holds facts; this module knows no verdicts.
-Every file is written to a temporary name and renamed, so whatever lies under its own name is whole.
+Every file is written to a temporary name and renamed, so what has its own name is whole; only ``samples.csv`` grows in
+place, and may end in a torn line until it is sealed.
 """
 
 from __future__ import annotations
