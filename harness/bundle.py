@@ -3,7 +3,8 @@
 
 The format is ``schemas/run-1.json`` for ``run.json``; around it lie ``samples.csv``, ``tensors/``,
 ``stages/`` and, written last, ``checksums.txt``. A bundle holds facts; this module knows no verdicts.
-Every file is written to a temporary name and renamed, so whatever lies under its own name is whole.
+Every file is written to a temporary name and renamed, so what has its own name is whole; only ``samples.csv`` grows in
+place, and may end in a torn line until it is sealed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -54,11 +56,14 @@ def _validator() -> Any:
 
 
 def check_facts(facts: Any, where: str) -> dict[str, Any]:
-    """Validate the content of a ``run.json`` against the schema; errors name the key."""
+    """Validate the content of a ``run.json`` against the schema, and that its cases differ; errors name the key."""
     problems = sorted(_validator().iter_errors(facts), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
         what = "; ".join(f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
         raise BundleError(f"{where}: not a valid run bundle: {what}")
+    seen = Counter(case["id"].casefold() for case in facts["suite"]["cases"])
+    if twice := [name for name, number in seen.items() if number > 1]:
+        raise BundleError(f"{where}: not a valid run bundle: suite.cases: {twice[0]!r} is there twice")
     return facts
 
 
@@ -187,6 +192,7 @@ class Bundle:
         try:
             self.files = Folder(path) if path.is_dir() else Zip(path)
             facts = json.loads(self._read("run.json", _LONGEST_FACTS))
+            json.dumps(facts, ensure_ascii=False).encode()  # half a character can be neither printed nor written
         except FilesError as error:
             raise BundleError(f"{path}: not a run bundle: {error}") from None
         except FileNotFoundError:

@@ -12,14 +12,18 @@ def why_untimed(facts: Mapping[str, Any]) -> str:
 
     What was drawn is valid all the same: an emulated processor, a Debug build and a debugger change no mask.
     """
-    device = facts["device"]
-    if device["emulated"]:
-        return "a simulator" if device["kind"] == "simulator" else "an emulated processor"
+    if emulated(facts):
+        return "a simulator" if facts["device"]["kind"] == "simulator" else "an emulated processor"
     if str(facts["build"].get("configuration")).lower() == "debug":
         return "a Debug build: build it as Release"
     if any(moment.get("debugger") is True for _, moment in moments(facts)):
         return "a debugger was attached: run it without"
     return ""
+
+
+def emulated(facts: Mapping[str, Any]) -> bool:
+    """Whether the processor was emulated; a simulator's is, even if it does not say so."""
+    return bool(facts["device"]["emulated"]) or facts["device"]["kind"] == "simulator"
 
 
 MACHINE = ("kind", "model", "cpu", "arch", "cores")

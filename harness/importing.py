@@ -116,12 +116,15 @@ def _copy(opened: Bundle, folder: Path) -> None:
 
 
 def _check(folder: Path, source: Path) -> None:
-    """Every file against its checksum, and every tensor and all samples against the format."""
+    """Every file against its checksum, and every tensor and all samples against the format; a run that ended well has
+    the tensors of all its cases."""
     try:
         staged = bundles.open(folder)
         staged.verify()
-        for case in staged.cases() if _has_masks(staged) else ():
-            staged.tensor(case["id"])
+        whole = _has_masks(staged)
+        for case in staged.cases():
+            if whole or staged.files.has(f"tensors/{case['id']}.npy"):
+                staged.tensor(case["id"])
             for stage in bundles.STAGES:
                 staged.stage(case["id"], stage)
         staged.samples()

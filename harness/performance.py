@@ -134,7 +134,7 @@ def _untrusted(run: Timed) -> Row | None:
     reference, bundle = run.reference.facts, run.bundle.facts
     note = untrusted(run.reference) or untrusted(run.bundle)
     # Another machine and an emulated processor are known beforehand and nobody's mistake; the rest can be mended.
-    skipped = reference["device"]["emulated"] or bundle["device"]["emulated"]
+    skipped = conditions.emulated(reference) or conditions.emulated(bundle)
     if not note and conditions.machine(reference) != conditions.machine(bundle):
         note, skipped = "another machine: times are not compared", True
     if not note:

@@ -11,6 +11,7 @@ import click
 
 from harness import __version__
 from harness.errors import ExitCode, HarnessError
+from harness.printable import visible
 
 # name -> module, and the line that `harness --help` shows: reading it must not import the module.
 _COMMANDS = {
@@ -48,7 +49,7 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except HarnessError as error:
-            click.echo(f"harness: {error}", err=True)
+            click.echo(f"harness: {visible(str(error))}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("harness: interrupted; go on with: --resume", err=True)

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.errors import ExitCode
+from harness.printable import visible
 
 if TYPE_CHECKING:
     from harness.importing import Outcome
@@ -52,7 +53,8 @@ def take_all(files: Sequence[Path], out: Path, as_json: bool) -> ExitCode:
     if as_json:
         click.echo(json.dumps([_as_table(outcome) for outcome in outcomes], indent=1))
     else:
-        _print(outcomes)
+        for line, refused in in_words(outcomes):
+            click.echo(line, err=refused)
     return ExitCode.worst([outcome.exit_code for outcome in outcomes])
 
 
@@ -70,16 +72,17 @@ def _as_table(outcome: Outcome) -> dict[str, str | None]:
     }
 
 
-def _print(outcomes: Sequence[Outcome]) -> None:
+def in_words(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, bool]]:
+    """The line for each bundle, and whether it was refused."""
     rows = [_as_table(outcome) for outcome in outcomes]
     widths = {name: max(len(row[name] or "") for row in rows) for name in ("label", "lane", "device")}
     for row in rows:
         if row["bundle"] is None:
-            click.echo(f"{row['verdict']:8}  {_named(row)}", err=row["verdict"] == "refused")
+            yield visible(f"{row['verdict']:8}  {_named(row)}"), row["verdict"] == "refused"
         else:
             about = "  ".join(f"{row[name] or '':{width}}" for name, width in widths.items())
             why = f"  ({row['message']})" if row["message"] else ""
-            click.echo(f"{row['verdict']:8}  {about}  {row['bundle']}{why}")
+            yield visible(f"{row['verdict']:8}  {about}  {row['bundle']}{why}"), False
 
 
 def _named(row: dict[str, str | None]) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.printable import visible
 from harness.session import Progress
 
 
@@ -29,7 +30,7 @@ class _Lines:
     def __call__(self, label: str, activity: str, done: float, total: float) -> None:
         if (label, activity) != self._last:
             self._last = (label, activity)
-            print(f"{label}: {activity}", file=sys.stderr, flush=True)
+            print(visible(f"{label}: {activity}"), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -56,6 +57,6 @@ def _live() -> Iterator[Progress]:
                 last = (label, activity)
             if activity.startswith("failed"):
                 bars.console.print(f"[red]{label}[/red] {activity}", highlight=False)
-            bars.update(task, label=label, description=activity, completed=done, total=total)
+            bars.update(task, label=visible(label), description=activity, completed=done, total=total)
 
         yield report

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.comparison import Comparison, RunSummary
+from harness.printable import visible
 from harness.report import devices, figures, live, overview, speed
 from harness.verdict import Verdict
 
@@ -42,7 +43,7 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
         console: on something that is no terminal the output is plain aligned text.
         report: the page's path, named in the last line.
     """
-    labels = [run.label for run in comparison.runs]
+    labels = [visible(run.label) for run in comparison.runs]
     for number, columns in enumerate(
         _tables(labels, (_live if comparison.of_live_runs else _figures)(comparison), console.width)
     ):
@@ -56,7 +57,7 @@ def print_table(comparison: Comparison, console: Console, report: Path | None = 
             console.print()
         console.print(table)
     console.print()
-    console.print(Text(" ".join(overview.headline(comparison)), style="bold"))
+    console.print(Text(visible(" ".join(overview.headline(comparison))), style="bold"))
     explained = {finding.run for finding in comparison.findings}
     for run in comparison.runs:
         if run.error and run.label not in explained:
@@ -133,7 +134,9 @@ def _columns(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[_Co
 
 
 def _indented(console: Console, text: str) -> None:
-    lines = textwrap.wrap(text, console.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    lines = textwrap.wrap(
+        visible(text), console.width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
+    )
     console.print(Text("\n".join(lines)), soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness import bundle, importing
+from harness.cli.import_ import in_words
 
 from .zips import Mutator
 
@@ -42,6 +43,8 @@ def attack(made: Path, ground: Path, rounds: int, seed: int) -> Counter[str]:
         except EXPECTED:
             continue
         seen[outcome.verdict] += 1
+        [(line, _)] = in_words([outcome])
+        assert line.replace("\n", "").isprintable(), f"{what}: {line!r}"
         file.unlink()
         assert _everything_but(ground, out) == before, f"{what}: something came to be outside the folder"
         left = os.listdir(out)

@@ -19,6 +19,7 @@ DEVICE = facts()["device"]
 CALM = {"thermal": "nominal", "debugger": False, "foreground": True}
 SPOILED: dict[str, dict[str, Any]] = {
     "a simulator": {"device": {**DEVICE, "kind": "simulator", "emulated": True}},
+    "a simul": {"device": {**DEVICE, "kind": "simulator"}},  # which does not say `emulated`
     "an emulated processor": {"device": {**DEVICE, "emulated": True}},
     "a Debug build": {"build": {"configuration": "Debug"}},
     "a Debug build:": {"build": {"configuration": "debug"}},  # as the core's Python module writes it

@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from harness import bundle, bundle_files, importing
 from harness.bundle_files import FilesError
 from harness.errors import ExitCode
+from harness.files import write_tensor
 from harness.importing import Outcome
 from tests.harness import commands, import_fuzz, recordings
 from tests.harness.bundles import write
@@ -49,6 +51,14 @@ def sent(folder: Path, top: bool = True) -> Path:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def tell(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what a bundle tells of itself, with checksums that vouch for it."""
+    facts = json.loads((folder / "run.json").read_bytes())
+    change(facts)
+    (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    bundle.seal(folder)
 
 
 # --- what is kept --------------------------------------------------------------------------------
@@ -203,6 +213,15 @@ def test_checksums_do_not_vouch_for_what_is_no_tensor_and_no_table(
     assert name.partition(".")[0].split("/")[-1] in refused(path, out)
 
 
+def test_what_a_failed_run_has_left_is_checked_as_well(tmp_path: Path, out: Path) -> None:
+    error = {"kind": "memory", "message": "the system took the memory back"}
+    path = write(tmp_path / "x.run", {"a": OUTPUTS["a"]}, status="failed", error=error, cases=["a", "b"])
+    (path / "tensors/a.npy").write_bytes(b"no tensor")
+    bundle.seal(path)
+
+    assert "tensors/a.npy is damaged" in refused(path, out)
+
+
 NAMES = {
     "../outside.npy": "no name", "/outside.npy": "no name", "tensors/../../outside": "no name", "C:/outside": "no name",
     "..\\outside": "no name", "tensors//x": "no name", "tensors/./x": "no name", "a\nb": "no name",
@@ -218,6 +237,22 @@ def test_a_name_that_leads_elsewhere_or_clashes_is_refused(made: Path, out: Path
     path.write_bytes(pack(with_fresh_checksums([*members_of(made), Member(name.encode(), b"x")])))
 
     assert message in refused(path, out)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("../../../../secret", "suite.cases.1.id"), ("/secret", "suite.cases.1.id"), ("", "suite.cases.1.id"),
+        ("a", "'a' is there twice"), ("A", "'a' is there twice"),
+    ],
+)  # fmt: skip
+def test_a_case_whose_file_would_be_elsewhere_or_that_of_another_is_refused(
+    made: Path, tmp_path: Path, out: Path, case: str, message: str
+) -> None:
+    write_tensor(tmp_path / "secret.npy", OUTPUTS["b"])
+    tell(made, lambda facts: facts["suite"]["cases"][1].update(id=case))
+
+    assert message in refused(made, out)
 
 
 @pytest.mark.parametrize("mode", [LINK, PIPE, DEVICE], ids=["link", "pipe", "device"])
@@ -357,6 +392,36 @@ def test_in_words_it_says_where_the_bundle_is_and_what_was_wrong(made: Path, tmp
     assert done.stdout == f"imported  tflite  image  any  {tmp_path}/in/{RUN_ID}.run\n"
     assert f"refused   {bad}: not a run bundle: " in done.stderr
     assert done.returncode == ExitCode.INVALID
+
+
+@pytest.mark.parametrize("command", [["import"], ["compare"]])
+def test_a_label_that_nobody_can_write_is_refused(made: Path, tmp_path: Path, command: list[str]) -> None:
+    tell(made, lambda facts: facts.update(label="\ud800x"))
+
+    done = commands.run(*command, made, "--out", tmp_path / "out")
+
+    assert done.returncode == ExitCode.INVALID
+    assert "run.json is not readable" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_a_bundle_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    error = {"kind": "memory", "message": "\x1b[2Jgone"}
+    path = write(tmp_path / "x.run", {}, status="failed", error=error, label="good\x1b[1Abad", run_id="x")
+
+    done = commands.run("import", path, "--out", tmp_path / "in")
+
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "good\\x1b[1Abad" in done.stdout and "the run failed: \\x1b[2Jgone" in done.stdout
+
+
+def test_nor_where_it_is_compared(made: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "x.run", OUTPUTS, FRAMES, label="good\x1b[1Abad", run_id="x")
+
+    done = commands.run("compare", made, other, "--out", tmp_path / "report")
+
+    assert done.returncode == ExitCode.PASS, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "good\\x1b[1Abad" in done.stdout
 
 
 def test_all_is_well_where_all_is_there(made: Path, tmp_path: Path) -> None:

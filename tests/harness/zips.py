@@ -91,6 +91,8 @@ def with_fresh_checksums(members: list[Member], top: str = "") -> list[Member]:
 # --- mutations -----------------------------------------------------------------------------------
 
 ODD_NUMBERS = (0, 1, 2, 7, 8, 20, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
+ODD_CASES = ("../../../../secret", "/x", "..", "", "a/b", "A", "b", "x" * 300, "a\x1b[2J", "\ud800")
+ODD_LABELS = ("\ud800x", "\x1b[2J", "a\rb", "\u202e", "\x9b31m", "é", " ", "x" * 300)
 ODD_RUN_IDS = ("..", ".", "../x", "/x", "", "x\n", ".hidden", "x" * 300, "CON", "a:b", "x\\y", "é")
 
 
@@ -187,8 +189,13 @@ class Mutator:
         """Another ``run.json``, with checksums that vouch for it."""
         at = next(k for k, m in enumerate(members) if m.name.endswith(b"run.json"))
         table = json.loads(members[at].content)
-        if self._below(2):
+        what = self._below(4)
+        if what == 0:
             table["run_id"] = self._pick(list(ODD_RUN_IDS))
+        elif what == 1:
+            table["label"] = self._pick(list(ODD_LABELS))
+        elif what == 2:
+            table["suite"]["cases"][0]["id"] = self._pick(list(ODD_CASES))
         else:
             table[self._pick(sorted(table))] = self._pick([None, 1, "x", [], {}, [{}], "../../x", {"id": "/x"}])
         members[at] = replace(members[at], content=json.dumps(table).encode())
