@@ -1,36 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training leaves behind after each epoch, and how it ends before its time."""
+"""What is done after every batch and epoch of a training: what it leaves behind, and whether it stops."""
 
 from __future__ import annotations
 
 import logging
 import math
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
 from harness.errors import HarnessError
 from models_src import runs, sheet
 from models_src.datasets.sample import Sample
+from models_src.interruption import Interruption
 
 if TYPE_CHECKING:
     from harness.contract import Contract
 
 _log = logging.getLogger("models_src")
-
-EXIT_REQUEUE = 75
-"""Exit status of a training that was told to stop and can go on: EX_TEMPFAIL of sysexits.h, which `slurm/` requeues."""
-
-
-class Interrupted(Exception):
-    """A signal asked the training to stop; its last finished epoch is kept."""
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -97,43 +89,21 @@ def averaged(model: keras.Model) -> Iterator[None]:
         model.set_weights(weights)
 
 
-class Interruption(keras.callbacks.Callback):
-    """Ends a training after the batch in which SIGTERM or SIGUSR1 came, which batch schedulers send before the end of
-    a job's time. Use as a context manager around the training."""
+class Stop(keras.callbacks.Callback):
+    """Ends a training after the batch in which a signal came."""
 
-    def __init__(self) -> None:
+    def __init__(self, interruption: Interruption) -> None:
         super().__init__()
-        self.signal: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Interruption:
-        for number in (signal.SIGTERM, signal.SIGUSR1):
-            try:
-                self._before[number] = signal.signal(number, self._told)
-            except ValueError:  # not in the main thread: whoever is there decides
-                break
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _told(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
+        self.interruption = interruption
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.stop_if_told()
+        self.interruption.stop_if_told()
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self.stop_if_told()
+        self.interruption.stop_if_told()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.stop_if_told()
-
-    def stop_if_told(self) -> None:
-        """Raise :class:`Interrupted` if a signal came."""
-        if self.signal is not None:
-            raise Interrupted(f"stopped by {signal.Signals(self.signal).name}")
+        self.interruption.stop_if_told()
 
 
 class Board(keras.callbacks.Callback):

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING
 import keras
 
 from models_src import runs, sheet
-from models_src.checkpoint import Interrupted, averaged
+from models_src.checkpoint import averaged
 from models_src.datasets.sample import Sample
+from models_src.interruption import Interrupted
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode

@@ -33,8 +33,9 @@ from models_src import (
     teachers,
     training_layers,
 )
-from models_src.checkpoint import Board, Checkpoint, Interruption, Progress
+from models_src.checkpoint import Board, Checkpoint, Progress, Stop
 from models_src.datasets import manifest
+from models_src.interruption import Interruption
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode
@@ -50,6 +51,7 @@ def start(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     report: Report | None = None,
     run: Path | None = None,
+    interruption: Interruption | None = None,
 ) -> Path:
     """Train from the beginning in a new run folder, which is returned.
 
@@ -58,13 +60,14 @@ def start(
         callbacks: of Keras, besides its own.
         report: told of every batch.
         run: the folder; named after the time if None.
+        interruption: asked after every batch whether to stop.
 
     Raises:
         HarnessError: the data, or weights to begin with, cannot be used; no folder is left behind then.
-        Interrupted: a signal came.
+        Interrupted: a signal came, of which ``interruption`` knows.
     """
     cfg = _resolved(cfg)
-    session = _Session(cfg, report)
+    session = _Session(cfg, report, interruption)
     keras.utils.set_random_seed(cfg.SEED)
     with session.scope():
         model = compiled(cfg, session.steps)
@@ -78,18 +81,27 @@ def start(
     return run
 
 
-def resume(run: str | Path, callbacks: Sequence[keras.callbacks.Callback] = (), report: Report | None = None) -> Path:
+def resume(
+    run: str | Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    report: Report | None = None,
+    interruption: Interruption | None = None,
+) -> Path:
     """Continue an interrupted run from its last finished epoch, to the result it would have had.
+
+    Args:
+        run: the run's folder.
+        callbacks, report, interruption: as of :func:`start`.
 
     Raises:
         HarnessError: the folder is no run, or its data cannot be used any more.
-        Interrupted: a signal came.
+        Interrupted: a signal came, of which ``interruption`` knows.
     """
     run = Path(run)
     if not runs.is_run(run):
         raise HarnessError(f"{run}: not a run folder (no config.yaml)")
     cfg = config.load(run / "config.yaml")
-    session = _Session(cfg, report)
+    session = _Session(cfg, report, interruption)
     keras.utils.set_random_seed(cfg.SEED)
     last = run / "last.keras"
     try:
@@ -166,14 +178,16 @@ def _take_weights(model: keras.Model, path: str) -> None:
 class _Session:
     """What starting and resuming have in common: checked data, and the call of ``fit``."""
 
-    def __init__(self, cfg: CfgNode, report: Report | None) -> None:
+    def __init__(self, cfg: CfgNode, report: Report | None, interruption: Interruption | None) -> None:
         self.cfg, self.report = cfg, report
+        self.interruption = interruption or Interruption()
         self.contract = config.contract(cfg, "logit")
         if missing := [key for key in ("TRAIN", "VAL") if not cfg.DATA[key]]:
             raise HarnessError(
                 f"DATA.{missing[0]} is empty; --set DATA.{missing[0]} PATH: a folder with images/ and masks/, …"
             )
         self.train, self.val = manifest.load(cfg.DATA.TRAIN), manifest.load(cfg.DATA.VAL).samples
+        self.interruption.stop_if_told()  # reading all pictures may take a while
         self.steps = pipeline.steps_per_epoch(self.train.drawn, cfg.TRAIN.BATCH_SIZE)
         self.make_augment = partial(augment.from_config, cfg)
         self.make_teacher = partial(teachers.load, cfg.TEACHER, mirrored=False) if cfg.TEACHER else None
@@ -189,12 +203,14 @@ class _Session:
 
     def fit(self, model: keras.Model, run: Path, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         cfg, batch = self.cfg, self.cfg.TRAIN.BATCH_SIZE
+        self.interruption.run = run
+        self.interruption.stop_if_told()
         # On several devices the counter is a variable that int() does not take.
         done = int(model.optimizer.iterations.value.numpy()) // self.steps
-        checkpoint, interruption = Checkpoint(run, done, cfg.TRAIN.PATIENCE), Interruption()
+        checkpoint = Checkpoint(run, done, cfg.TRAIN.PATIENCE)
         epochs = range(done, done if checkpoint.spent else cfg.TRAIN.EPOCHS)
         shown = [self.val[k] for k in np.linspace(0, len(self.val) - 1, min(_SHOWN, len(self.val))).astype(int)]
-        with _log_file(run), notify.announced(run, cfg) as announcer, interruption:
+        with _log_file(run), notify.announced(run, cfg) as announcer:
             _log.info("%s: epoch %d of %d, %d training pictures an epoch, %d validation pictures, %d parameters", run,
                       done, cfg.TRAIN.EPOCHS, self.train.drawn, len(self.val), model.count_params())  # fmt: skip
             if epochs:
@@ -214,7 +230,7 @@ class _Session:
                         *([Progress(self.report, cfg.TRAIN.EPOCHS, self.steps)] if self.report else []),
                         Board(run / "tensorboard", self.contract, shown),
                         *announcer.callbacks(self.contract, shown),
-                        interruption,
+                        Stop(self.interruption),
                         *callbacks,
                     ],
                     shuffle=False,  # the pipeline does it

@@ -42,7 +42,7 @@ class _Group(click.Group):
             click.echo(f"segmodel: {error}", err=True)
             ctx.exit(getattr(error, "exit_code", ExitCode.USAGE))
         except KeyboardInterrupt:
-            click.echo("segmodel: interrupted; a training goes on with: segmodel train --resume RUN", err=True)
+            click.echo("segmodel: interrupted", err=True)
             ctx.exit(ExitCode.INTERRUPTED)
 
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.errors import ExitCode
 from models_src.cli.console import import_tensorflow, live_progress, show_log
+from models_src.interruption import EXIT_REQUEUE, Interrupted, Interruption
 
 if TYPE_CHECKING:
     from yacs.config import CfgNode
@@ -53,21 +56,30 @@ def train(
 
 def train_or_go_on(cfg: CfgNode | None, resumed: str | None, folder: Path | None = None) -> None:
     """Start a training of a configuration, or continue a run; prints the run's folder."""
-    import_tensorflow()
-    from models_src import checkpoint
-    from models_src import train as training
-
+    interruption = Interruption(Path(resumed) if resumed else None)
     try:
-        with live_progress() as report:
-            show_log()
-            if cfg is not None:
-                done = training.start(cfg, report=report, run=folder)
-            else:
-                done = training.resume(str(resumed), report=report)
-    except checkpoint.Interrupted as interruption:
-        click.echo(f"segmodel: {interruption}; go on with: segmodel train --resume RUN", err=True)
-        click.get_current_context().exit(checkpoint.EXIT_REQUEUE)
+        with interruption:
+            import_tensorflow()
+            from models_src import train as training
+
+            interruption.stop_if_told()
+            with live_progress() as report:
+                show_log()
+                if cfg is not None:
+                    done = training.start(cfg, report=report, run=folder, interruption=interruption)
+                else:
+                    done = training.resume(str(resumed), report=report, interruption=interruption)
+    except Interrupted as reason:
+        click.echo(f"segmodel: {reason}; {_go_on(interruption.run)}", err=True)
+        click.get_current_context().exit(EXIT_REQUEUE)
+    except KeyboardInterrupt:
+        click.echo(f"segmodel: interrupted; {_go_on(interruption.run)}", err=True)
+        click.get_current_context().exit(ExitCode.INTERRUPTED)
     click.echo(done)
+
+
+def _go_on(run: Path | None) -> str:
+    return f"go on with: segmodel train --resume {shlex.quote(str(run))}" if run else "no run was begun"
 
 
 @click.command()
