@@ -620,11 +620,12 @@ TEST_P(PipelineInBothModes, AnErrorOfTheSinkReachesPushOnceAndEndsThePipeline) {
 
 TEST_P(PipelineInBothModes, AnErrorOfInferenceReachesStop) {
   const std::vector<Picture> frames = Portraits(1);
+  const std::size_t mask = sizeof(float) * Model()->contract().input_width * Model()->contract().input_height;
   const auto pipeline = Make(Options(GetParam(), true));
   Screen screen;
   ASSERT_TRUE(pipeline->Start(nullptr, screen.sink()).ok());
   {
-    const AllocationLimit limit(180000);  // less than a mask, more than all else at this size
+    const AllocationLimit limit(mask);  // all else is less at this size
     ASSERT_TRUE(pipeline->Push(frames[0].captured()).ok());
     Until([&] { return !pipeline->running(); });
   }
