@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ class Telegram:
     """Sends messages to one chat."""
 
     def __init__(self, token: str, chat: str, api: str = _API) -> None:
-        self._token, self._chat, self._api = token, chat, api.rstrip("/")
+        # What a file gave them besides would be refused as part of the address, and the refusal would show it.
+        self._token, self._chat, self._api = token.strip(), chat.strip(), api.rstrip("/")
         self._waiting: queue.Queue[tuple[str, bytes | None] | None] = queue.Queue(_WAITING)
         self._silent = False
         self._thread = threading.Thread(target=self._run, name="telegram", daemon=True)
@@ -92,11 +94,14 @@ class Telegram:
             reply.read()
 
     def _told(self, error: Exception) -> str:
-        reason = str(getattr(error, "reason", None) or error or type(error).__name__)
+        """Why, in words that cannot hold the token: others than of the network quote the address that it is part of."""
+        if not isinstance(error, OSError):
+            return type(error).__name__
+        reason = str(getattr(error, "reason", None) or error)
         if isinstance(error, urllib.error.HTTPError):
             try:
                 reason = str(json.loads(error.read())["description"])
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, HTTPException, ValueError, KeyError, TypeError):
                 pass
         return reason.replace(self._token, "…")
 

@@ -139,6 +139,22 @@ def test_a_bad_network_neither_delays_nor_ends_a_training_and_the_token_is_never
     assert caplog.text.count("could not be sent") == 1
 
 
+@pytest.mark.parametrize("around", ["{}\r", "{}\n", "{} with a\rbreak"])
+def test_a_token_with_more_in_it_is_not_logged_either(
+    around: str, bot_api: BotApi, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As files with other ends of lines give it: without these it works; an address that is refused is not shown."""
+    from models_src import notify
+
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", around.format(TOKEN))
+    with caplog.at_level(logging.DEBUG), notify.announced(Path("run"), config.load(SMOKE)):
+        pass
+
+    assert TOKEN not in caplog.text
+    assert bool(bot_api.messages) == ("break" not in around)
+    assert ("InvalidURL" in caplog.text) == ("break" in around)
+
+
 def test_without_a_token_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from models_src import notify
 
