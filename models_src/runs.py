@@ -62,8 +62,10 @@ def checkpoint(path: Path) -> Path:
     Raises:
         HarnessError: there is none yet.
     """
-    if not path.is_dir():
+    if path.is_file():
         return path
+    if not path.exists():
+        raise HarnessError(f"{path}: no such file or run; train it first, or name another")
     run = path if is_run(path) else latest(path)
     if run is None:
         raise HarnessError(f"{path}: no run of this experiment is there; train it first")

@@ -194,8 +194,10 @@ def test_a_run_records_the_checkpoint_that_it_began_with(
 def test_an_experiment_that_has_not_been_trained_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
     from models_src import train
 
-    (tmp_path / "first/20260101-000000").mkdir(parents=True)
     cfg = config.load(SMOKE, settings(folders, tmp_path / "runs", TRAIN__INITIAL_WEIGHTS=str(tmp_path / "first")))
+    with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*first: no such file or run; train it first"):
+        train.start(cfg)
+    (tmp_path / "first/20260101-000000").mkdir(parents=True)
     with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*first: no run of this experiment"):
         train.start(cfg)
     (tmp_path / "first/20260101-000000/config.yaml").touch()
