@@ -129,13 +129,13 @@ def _accuracy(run: Run, cases: suite.Suite) -> Accuracy:
 
 def _speed(run: Run, first: Run) -> dict[str, Any]:
     bundle, reference = run.lanes["image"], first.lanes["image"]
-    if not (bundle.complete and reference.complete and bundle.facts["protocol"]["count"]):
+    if not (bundle.complete and bundle.facts["protocol"]["count"]):
         return {}
     steady = bundle.samples().query("phase == 'steady'")
     figures: dict[str, Any] = {
         f"{stage}_ms": float(steady[f"{stage}_ns"].median()) / 1e6 for stage in ("invoke", "total")
     }
-    effect = effects(reference, bundle).get("invoke")
-    if effect and run is not first:
+    effect = effects(reference, bundle).get("invoke") if reference.complete and run is not first else None
+    if effect:
         figures["ratio"] = (effect[0].estimate, effect[0].low, effect[0].high)
     return figures

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness import contract as contracts
 from harness import leaderboard, metrics, model_cost, model_file, pictures, resources, suite
 from harness.errors import HarnessError
 from harness.report import leaderboard as page
+from harness.runs import open_runs
 from harness.standing import Accuracy, Entry
 from models_src import inference
 
@@ -77,6 +79,25 @@ def test_all_are_timed_in_one_session_and_held_against_the_first(
     for entry in (int8, foreign):
         estimate, low, high = entry["ratio"]  # type: ignore[misc]
         assert low <= estimate <= high < 1
+
+
+def test_where_the_first_has_failed_the_others_keep_their_times(
+    board: tuple[Path, list[dict[str, object]], str], tmp_path: Path
+) -> None:
+    shutil.copytree(board[0], tmp_path / "out")
+    (folder,) = (tmp_path / "out/runs").iterdir()
+    cut_off = next(folder.glob("portrait-fp32-*"))
+    (cut_off / "checksums.txt").unlink()
+    facts = (cut_off / "run.json").read_text().replace('"status": "complete"', '"status": "partial"')
+    (cut_off / "run.json").write_text(facts)
+
+    _, entries = leaderboard.find([str(MODEL), f"{MODEL / 'model.int8.tflite'},{MODEL / 'contract.toml'}"], ["fp32"])
+    runs = open_runs(sorted(folder.glob("portrait-*")))
+    (sets,) = (tmp_path / "out/suites").iterdir()
+    failed, other = leaderboard.rank(entries, [str(sets)], [runs])
+
+    assert failed.problem and failed.invoke_ms is None
+    assert other.invoke_ms and not other.problem and other.ratio is None
 
 
 def test_page_table_and_csv_tell_the_same(board: tuple[Path, list[dict[str, object]], str]) -> None:

@@ -213,9 +213,7 @@ def test_a_set_that_was_interrupted_goes_on(source: Path, tmp_path: Path, monkey
 def test_another_set_is_never_written_over(source: Path, tmp_path: Path) -> None:
     make(tmp_path / "set", source)
 
-    with pytest.raises(
-        HarnessError, match=r"differs in seed \(there: 5, asked for: 6\); .* another --out"
-    ):
+    with pytest.raises(HarnessError, match=r"differs in seed \(there: 5, asked for: 6\); .* another --out"):
         make(tmp_path / "set", source, seed=6)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("")
