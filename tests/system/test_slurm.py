@@ -46,7 +46,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 def weights(run: Path) -> list[np.ndarray]:
     import keras
 
-    import models_src.losses  # noqa: F401 - registers the loss by its name
+    import models_src.losses
+    import models_src.training_layers  # noqa: F401 - both register classes by their names
 
     model = keras.saving.load_model(run / "last.keras")
     return [np.asarray(v) for v in (*model.variables, *model.optimizer.variables)]
