@@ -17,7 +17,7 @@ import pytest
 from harness import contract as contracts
 from harness.errors import HarnessError
 from models_src import config, runs
-from tests.models_src.conftest import SMOKE, segmodel, settings, untraced
+from tests.models_src.conftest import REPOSITORY, SMOKE, segmodel, settings, untraced
 
 
 def _rows(run: Path) -> list[dict[str, str]]:
@@ -170,6 +170,18 @@ def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path],
     cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(tmp_path / "other.keras")))
     with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*other\.keras does not fit"):
         train.compiled(cfg, steps=1)
+
+
+def test_the_shipped_network_can_be_gone_on_from() -> None:
+    import keras
+
+    from models_src import train
+
+    shipped = str(REPOSITORY / "models/portrait/model.keras")
+    cfg = config.load(REPOSITORY / "configs/train/portrait.yaml", ["TRAIN.INITIAL_WEIGHTS", shipped])
+    expected = keras.saving.load_model(shipped, compile=False).get_weights()
+    found = train.compiled(cfg, steps=1).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("named", ["20260101-000000/best.keras", "20260101-000000", "."])
