@@ -11,6 +11,7 @@ import click
 
 from harness import measure
 from harness.errors import ExitCode, HarnessError, InvalidError
+from harness.ios import tools
 
 _DEVICE = click.option("--device", metavar="NAME|UDID", help="An iPhone or iPad.  [default: the only one connected]")
 _SIMULATOR = click.option("--simulator", metavar="NAME|UDID", help="A running simulator; its times are INVALID.")
@@ -102,9 +103,18 @@ def run(
     type=click.Path(path_type=Path),
     help="Take the bundles out of a result bundle instead, such as a device farm's.",
 )
+@click.option(
+    "--application",
+    metavar="ID",
+    default=tools.APPLICATION,
+    show_default=True,
+    help="Bundle identifier of the application, where it was signed under one of your own.",
+)
 @_OUT
 @_JSON
-def collect(device: str | None, simulator: str | None, result: Path | None, out: Path, as_json: bool) -> None:
+def collect(
+    device: str | None, simulator: str | None, result: Path | None, application: str, out: Path, as_json: bool
+) -> None:
     """Fetch the bundles that the application has left on a device.
 
     What was fetched before is there already; an interrupted run stays on the device, where it can go on.
@@ -119,7 +129,7 @@ def collect(device: str | None, simulator: str | None, result: Path | None, out:
             if result is None:
                 found = benchmark.find(device, simulator)
                 tell(found.name, "copying its bundles", 0, 1)
-                where, source = f"on {found.name}", benchmark.left_on(found)
+                where, source = f"on {found.name}", benchmark.left_on(found, application)
             else:
                 where, source = f"in {result}", benchmark.attached(result)
             bundles = kept.enter_context(source)

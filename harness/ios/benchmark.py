@@ -84,14 +84,15 @@ def attached(result: Path) -> Iterator[list[Path]]:
 
 
 @contextmanager
-def left_on(device: Device) -> Iterator[list[Path]]:
-    """The bundles that lie on a device or simulator, for the time of the context."""
+def left_on(device: Device, application: str = tools.APPLICATION) -> Iterator[list[Path]]:
+    """The bundles that the application of this bundle identifier has left on a device or simulator, for the time of the
+    context."""
     with TemporaryDirectory() as folder:
         place = Path(folder) / "runs"
         if device.simulator:
-            place = tools.container(device.udid) / tools.RUNS
+            place = tools.container(device.udid, application) / tools.RUNS
         else:
-            tools.copy_runs(device.udid, place)
+            tools.copy_runs(device.udid, application, place)
         yield sorted(path for path in place.rglob("*.run") if path.is_dir())
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from harness.errors import InvalidError
 
 APPLICATION = "org.mobileunetharness.RTIOS"
+"""The application's bundle identifier, where nobody has chosen another for signing."""
 RUNS = "Documents/runs"
 """Where the application leaves its bundles, in its container."""
 _LIST_SECONDS = 30
@@ -35,11 +36,11 @@ def list_devices() -> list[dict[str, Any]]:
     return list(_part(_devicectl(_LIST_SECONDS, "list", "devices"), "devices", "devicectl list devices"))
 
 
-def copy_runs(device: str, folder: Path) -> None:
-    """Copy the application's bundles from a device into a new folder, below it at any depth."""
+def copy_runs(device: str, application: str, folder: Path) -> None:
+    """Copy an application's bundles from a device into a new folder, below it at any depth."""
     _devicectl(
         _COPY_SECONDS, "device", "copy", "from", "--device", device, "--domain-type", "appDataContainer",
-        "--domain-identifier", APPLICATION, "--source", RUNS, "--destination", str(folder),
+        "--domain-identifier", application, "--source", RUNS, "--destination", str(folder),
     )  # fmt: skip
 
 
@@ -49,9 +50,9 @@ def list_simulators() -> dict[str, list[dict[str, Any]]]:
     return dict(_part(_parse(_output("simctl", "list", "devices", "--json"), what), "devices", what))
 
 
-def container(simulator: str) -> Path:
-    """The folder of the application's data on this Mac."""
-    return Path(_output("simctl", "get_app_container", simulator, APPLICATION, "data").strip())
+def container(simulator: str, application: str) -> Path:
+    """The folder of an application's data on this Mac."""
+    return Path(_output("simctl", "get_app_container", simulator, application, "data").strip())
 
 
 def build(project: Path, scheme: str, destination: str, products: Path, settings: Sequence[str], log: Path) -> Path:

@@ -66,9 +66,9 @@ class Mac:
     def simulator(self, name: str = "iPhone 15", udid: str = SIMULATOR, state: str = "Booted") -> dict[str, Any]:
         return {"name": name, "udid": udid, "state": state, "isAvailable": True}
 
-    def runs_of(self, udid: str) -> Path:
+    def runs_of(self, udid: str, application: str = tools.APPLICATION) -> Path:
         """Where the application on this device keeps its bundles."""
-        folder = self.place / "containers" / udid / tools.APPLICATION / tools.RUNS
+        folder = self.place / "containers" / udid / application / tools.RUNS
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
@@ -178,7 +178,7 @@ def test_a_locked_device_is_an_error_with_the_remedy(mac: Mac, tmp_path: Path) -
     (mac.place / "refusal.json").write_text(json.dumps(error))
 
     with pytest.raises(ToolError, match=r"device is locked\. .*CoreDeviceError 4000.*unlock the device"):
-        tools.copy_runs(UDID, tmp_path / "runs")
+        tools.copy_runs(UDID, tools.APPLICATION, tmp_path / "runs")
 
 
 def test_an_answer_of_another_form_is_an_error_and_names_the_command(mac: Mac) -> None:
@@ -285,6 +285,19 @@ def test_bundles_are_fetched_from_a_simulator(mac: Mac, tmp_path: Path, bundle: 
     bundle.rename(mac.runs_of(SIMULATOR) / bundle.name)
 
     done = commands.run("ios", "collect", "--simulator", "iPhone 15", "--out", tmp_path / "out")
+
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path / "out") == ["phone-image.run"]
+
+
+@pytest.mark.parametrize(("place", "udid"), [(["--device", UDID], UDID), (["--simulator", SIMULATOR], SIMULATOR)])
+def test_bundles_are_fetched_from_the_application_of_another_identifier(
+    mac: Mac, tmp_path: Path, bundle: Path, place: list[str], udid: str
+) -> None:
+    mac.runs_of(udid)
+    bundle.rename(mac.runs_of(udid, "com.example.rtios") / bundle.name)
+
+    done = commands.run("ios", "collect", *place, "--application", "com.example.rtios", "--out", tmp_path / "out")
 
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path / "out") == ["phone-image.run"]
