@@ -73,7 +73,7 @@ class Zip:
     """A bundle's zip file, with or without the folder's name inside.
 
     Raises:
-        FilesError: it is no zip file, or one that no bundle is packed in.
+        FilesError: it is no zip file, or one that no bundle, or more than one, is packed in.
     """
 
     def __init__(self, path: Path) -> None:
@@ -101,7 +101,9 @@ class Zip:
         # The zip of a folder keeps the folder's name; both forms are accepted.
         found = [name for name in files if name.count("/") <= 1 and name.split("/")[-1] == "run.json"]
         prefix = found[0].removesuffix("run.json") if len(found) == 1 else ""
-        self._files = {name.removeprefix(prefix): e for name, e in files.items() if name.startswith(prefix)}
+        if beside := [name for name in files if not name.startswith(prefix)]:
+            raise FilesError(f"{beside[0]!r} lies beside the bundle's folder {prefix!r}; pack that folder alone")
+        self._files = {name.removeprefix(prefix): e for name, e in files.items()}
 
     def names(self) -> list[str]:
         """Files by their path in the bundle, sorted."""

@@ -83,7 +83,7 @@ def test_a_bundle_is_taken_in_under_its_own_name_byte_by_byte(
 
 def test_what_macos_leaves_in_a_zip_is_left_out(made: Path, out: Path) -> None:
     top = f"{RUN_ID}.run/"
-    litter = [f"__MACOSX/{top}._run.json", f"{top}.DS_Store", f"{top}tensors/._a.npy"]
+    litter = [f"__MACOSX/{top}._run.json", ".DS_Store", f"{top}.DS_Store", f"{top}tensors/._a.npy"]
     path = made.with_suffix(".zip")
     path.write_bytes(pack([*members_of(made, top), *(Member(name.encode(), b"\0\5\x16\7") for name in litter)]))
 
@@ -237,6 +237,14 @@ def test_a_name_that_leads_elsewhere_or_clashes_is_refused(made: Path, out: Path
     path.write_bytes(pack(with_fresh_checksums([*members_of(made), Member(name.encode(), b"x")])))
 
     assert message in refused(path, out)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "another.run/tensors/a.npy", ".hidden/x"])
+def test_what_lies_beside_the_bundle_in_a_zip_is_not_dropped_in_silence(made: Path, out: Path, name: str) -> None:
+    path = made.with_suffix(".zip")
+    path.write_bytes(pack([*members_of(made, f"{RUN_ID}.run/"), Member(name.encode(), b"x")]))
+
+    assert f"'{name}' lies beside the bundle's folder '{RUN_ID}.run/'" in refused(path, out)
 
 
 @pytest.mark.parametrize(
