@@ -26,6 +26,7 @@ import numpy as np
 from harness.bundle_files import FilesError, Folder, Zip
 from harness.errors import InvalidError
 from harness.files import write_file
+from harness.printable import shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,12 @@ def check_facts(facts: Any, where: str) -> dict[str, Any]:
     """Validate the content of a ``run.json`` against the schema, and that its cases differ; errors name the key."""
     problems = sorted(_validator().iter_errors(facts), key=lambda e: list(map(str, e.absolute_path)))
     if problems:
-        what = "; ".join(f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
+        said = (f"{'.'.join(map(str, p.absolute_path)) or 'top level'}: {p.message}" for p in problems[:3])
+        what = "; ".join(map(shortened, said))
         raise BundleError(f"{where}: not a valid run bundle: {what}")
     seen = Counter(case["id"].casefold() for case in facts["suite"]["cases"])
     if twice := [name for name, number in seen.items() if number > 1]:
-        raise BundleError(f"{where}: not a valid run bundle: suite.cases: {twice[0]!r} is there twice")
+        raise BundleError(f"{where}: not a valid run bundle: suite.cases: {shortened(repr(twice[0]))} is there twice")
     return facts
 
 
@@ -260,7 +262,7 @@ class Bundle:
         try:
             return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
         except Exception as error:  # a damaged header raises whatever its bytes happen to mean
-            raise BundleError(f"{self.path}: {name} is damaged: {error}") from None
+            raise BundleError(f"{self.path}: {name} is damaged: {shortened(str(error))}") from None
 
     def samples(self) -> pd.DataFrame:
         """All timed frames, one row each, columns :data:`SAMPLE_FIELDS`, in nanoseconds.
@@ -277,7 +279,7 @@ class Bundle:
         except FileNotFoundError:
             raise BundleError(f"{self.path}: samples.csv is missing") from None
         except (ValueError, KeyError) as error:  # no table, a column that is not there, text instead of a number
-            raise BundleError(f"{self.path}: samples.csv is damaged: {error}") from None
+            raise BundleError(f"{self.path}: samples.csv is damaged: {shortened(str(error))}") from None
         return table
 
     def verify(self) -> None:

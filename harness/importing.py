@@ -92,7 +92,9 @@ def _open(source: Path) -> Bundle:
 def _unfinished(opened: Bundle) -> str:
     cases = opened.facts["suite"]["cases"]
     done = sum(opened.files.has(f"tensors/{case['id']}.npy") for case in cases)
-    return f"{done} of {len(cases)} cases done: let it finish where it was made, and send it again"
+    cut = opened.facts["status"] == "partial" and done < len(cases)
+    state = f"{done} of {len(cases)} cases done" if cut else "it was interrupted before its end"
+    return f"{state}: let it finish where it was made, and send it again"
 
 
 @contextmanager
@@ -138,13 +140,15 @@ def _has_masks(opened: Bundle) -> bool:
 
 
 def _compare(staged: Path, target: Path) -> None:
-    """Raises HarnessError unless the two hold the same files."""
-    hashes = []
-    for folder in (staged, target):
-        names = Folder(folder).names()
-        hashes.append({name: bundles.sha256(folder / name) for name in names})
-    if hashes[0] != hashes[1]:
-        raise HarnessError(
-            f"{target}: is another bundle of this name, and nothing is overwritten; move it away, or choose another "
-            "folder with --out"
-        )
+    """Raises HarnessError unless the two hold the same files, and these can be read."""
+    remedy = "nothing is overwritten; move it away, or choose another folder with --out"
+    try:
+        there = _hashes(target)
+    except OSError as error:
+        raise HarnessError(f"{target}: has this bundle's name and cannot be read: {error.strerror}; {remedy}") from None
+    if _hashes(staged) != there:
+        raise HarnessError(f"{target}: is another bundle of this name, and {remedy}")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {name: bundles.sha256(folder / name) for name in Folder(folder).names()}

@@ -305,6 +305,15 @@ def test_a_value_of_another_kind_is_named(made: Path, change: dict, key: str) ->
         bundles.open(made)
 
 
+@pytest.mark.parametrize("change", [{"lane": "x" * 100_000}, {"model": "x" * 100_000}], ids=["lane", "model"])
+def test_a_huge_value_is_not_repeated_in_full(made: Path, change: dict) -> None:
+    (made / "run.json").write_text(json.dumps(facts() | change), encoding="utf-8")
+
+    with pytest.raises(BundleError, match=rf"{next(iter(change))}: 'xxx.*xxx' is not ") as caught:
+        bundles.open(made)
+    assert len(str(caught.value)) < 500 + len(str(made))
+
+
 def test_a_live_bundle_says_what_the_application_did(made: Path) -> None:
     live = {"mode": "synced", "background": "blur", "source": "camera:0", "paced_fps": None, "captured": 9,
             "inferred": 8, "presented": 8, "dropped": 1, "hidden": 0, "wall_ns": 300_000_000}  # fmt: skip

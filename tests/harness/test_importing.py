@@ -118,6 +118,20 @@ def test_another_bundle_of_the_same_name_is_refused_and_the_first_stays(made: Pa
     assert content(out / f"{RUN_ID}.run") == content(made)
 
 
+def test_a_bundle_of_the_same_name_that_cannot_be_read_is_not_said_to_be_unwritable(made: Path, out: Path) -> None:
+    unreadable = Path("/proc/self/mem")  # not even root can read its beginning
+    if not unreadable.exists():
+        pytest.skip("no /proc here")
+    (out / f"{RUN_ID}.run").mkdir(parents=True)
+    (out / f"{RUN_ID}.run" / "run.json").symlink_to(unreadable)
+
+    outcome = importing.take(made, out)
+
+    assert (outcome.verdict, outcome.exit_code) == ("refused", ExitCode.USAGE)
+    assert "has this bundle's name and cannot be read" in outcome.message and "write" not in outcome.message
+    assert os.listdir(out) == [f"{RUN_ID}.run"]
+
+
 @pytest.mark.parametrize("already", ["file", "empty folder", "dangling link"])
 def test_whatever_has_the_name_is_not_replaced(made: Path, out: Path, already: str) -> None:
     target = out / f"{RUN_ID}.run"
@@ -161,8 +175,19 @@ def test_an_interrupted_run_stays_out_so_that_the_finished_one_can_come_in(
 def test_a_run_that_was_cut_off_before_its_checksums_is_one_too(made: Path, out: Path) -> None:
     (made / "checksums.txt").unlink()
 
-    assert importing.take(sent(made), out).verdict == "partial"
-    assert not out.exists()
+    outcome = importing.take(sent(made), out)
+
+    assert (outcome.verdict, out.exists()) == ("partial", False)
+    assert outcome.message.startswith("it was interrupted before its end: let it finish")
+
+
+def test_an_interrupted_run_that_has_all_its_tensors_is_not_said_to_be_done(tmp_path: Path, out: Path) -> None:
+    half = write(tmp_path / "half.run", {"a": OUTPUTS["a"]}, status="partial")
+
+    outcome = importing.take(half, out)
+
+    assert outcome.verdict == "partial"
+    assert outcome.message.startswith("it was interrupted before its end: let it finish")
 
 
 # --- what is refused -----------------------------------------------------------------------------
