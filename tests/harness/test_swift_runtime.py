@@ -18,10 +18,12 @@ import pytest
 from harness import contract as contracts
 from harness import resources, runtime, suite
 from harness.model_file import VARIANTS
+from harness.request import LANES
 from harness.runtime import Options, RuntimeCrash, RuntimeFailure
 from harness.runtimes.swift import VARIABLE, SwiftRuntime
 from harness.supervisor import Supervisor, WorkerFailure
 from tests import programs
+from tests.harness import commands
 
 MODEL = resources.default_model() / "model.fp32.tflite"
 CONTRACT = contracts.parse((MODEL.parent / "contract.toml").read_text(encoding="utf-8"))
@@ -246,6 +248,34 @@ def test_it_dies_with_its_worker(tmp_path: Path, how: signal.Signals) -> None:
         deadline = time.monotonic() + 10
         while not gone(child):
             assert time.monotonic() < deadline, "it outlived its worker"
+
+
+@pytest.mark.system  # half a minute
+def test_a_comparison_of_every_kind_of_code_passes_as_a_command(tmp_path: Path) -> None:
+    """Keras, C++ and Swift over the shipped suite, as the command line runs them."""
+    labels = ["keras", "core", "swift"]
+    told = {VARIABLE: programs.segbench_swift()}
+
+    done = commands.run("compare", *labels, "--profile", "none", "--out", tmp_path / "out", "--json", **told)
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(run["label"], run["reference"], run["verdict"]) for run in found["runs"]] == [
+        (label, label == "keras", "PASS") for label in labels
+    ]
+    gated = [row for row in found["rows"] if row["limit"]]
+    assert {(row["run"], row["lane"]) for row in gated} == {(label, lane) for label in labels[1:] for lane in LANES}
+    assert {row["verdict"] for row in gated} == {"PASS"}
+    left = commands.bundles_in(tmp_path / "out")
+    assert left.keys() == {(label, lane) for label in labels for lane in LANES}
+    for lane in LANES:
+        for case in left["keras", lane].cases():
+            drawn = [left[label, lane].tensor(case["id"]) for label in labels]
+            assert drawn[1].tobytes() == drawn[2].tobytes(), case["id"]
+            assert drawn[0].tobytes() != drawn[1].tobytes(), "the reference was drawn by the core"
+    for one in left.values():
+        one.verify()
+        assert one.complete
 
 
 @pytest.mark.system
