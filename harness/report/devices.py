@@ -88,8 +88,19 @@ def _on_device(run: RunSummary, lanes: Sequence[str], found: Index) -> OnDevice:
 
 
 def note(run: RunSummary) -> str:
-    """Why a run's times are not to be trusted; empty where they are, or where there are none."""
-    return run.latency.note if run.latency else run.live.note if run.live else ""
+    """What is to be known of a run before its figures are read: that it ran on the CPU instead of what was asked for,
+    and why its times are not to be trusted. Empty where there is nothing of the kind."""
+    times = run.latency.note if run.latency else run.live.note if run.live else ""
+    return "; ".join(filter(None, [_fallback(run), times]))
+
+
+def _fallback(run: RunSummary) -> str:
+    told = run.facts.get("runtime") or {}
+    asked, found = (told.get(part) or {} for part in ("requested", "actual"))
+    if found.get("fell_back") is not True:
+        return ""
+    used, missed = (str(part.get("delegate", "another")).upper() for part in (found, asked))
+    return f"ran on the {used} instead of the {missed}"
 
 
 def _device(run: RunSummary) -> dict[str, Any]:

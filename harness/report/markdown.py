@@ -148,11 +148,11 @@ _SPEED = [
 def _speed(run: RunSummary) -> list[str]:
     memory, size = figures.megabytes(run.peak_memory_bytes), figures.megabytes(overview.model_bytes(run))
     if run.latency is None:
-        return [run.label, "0", *[figures.NONE] * 5, memory, size, run.error]
+        return [run.label, "0", *[figures.NONE] * 5, memory, size, run.error or devices.note(run)]
     timed = run.latency
     times = [figures.milliseconds(v) for v in (timed.p50, timed.p90)]
     starts = [figures.milliseconds(v) for v in (timed.load, timed.first)]
-    return [run.label, str(timed.n), *times, figures.rate(timed.fps), *starts, memory, size, timed.note]
+    return [run.label, str(timed.n), *times, figures.rate(timed.fps), *starts, memory, size, devices.note(run)]
 
 
 _DEVICE = ["run", "device", "kind", *devices.COLUMNS, "system", "thermal state", "battery", "low power mode", "note"]

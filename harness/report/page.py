@@ -48,6 +48,7 @@ def _context(comparison: Comparison, found: Index, evidence: Evidence) -> dict[s
         "conditions": environment.conditions(comparison),
         "devices": devices.cards(comparison, found),
         "device_columns": devices.COLUMNS,
+        "note": devices.note,
         "live": _live(comparison, evidence) if comparison.of_live_runs else None,
         "legend": pictures.legend(),
         "pictured": min(len(entries), MOST_PICTURED),

@@ -239,6 +239,38 @@ def test_times_that_mean_nothing_say_so_on_page_in_markdown_and_terminal(real: d
     assert said in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
 
 
+def test_a_run_that_fell_back_to_the_cpu_says_so_on_page_in_markdown_and_terminal(
+    real: dict[str, Path], tmp_path: Path
+) -> None:
+    told = {
+        "name": "swift",
+        "version": "SegKit 0.1.0",
+        "requested": {"delegate": "gpu", "threads": 1},
+        "actual": {"delegate": "cpu", "threads": 1, "fell_back": True},
+    }
+    paths = phone(real, tmp_path, runtime=told)
+
+    done = commands.run("report", *real.values(), *paths, "--out", tmp_path / "report")
+
+    said = "ran on the CPU instead of the GPU"
+    assert done.returncode == 0, done.stderr
+    assert f"phone: {said}" in done.stdout and f"tflite: {said}" not in done.stdout
+    assert text_of(tmp_path / "report" / "index.html").count(said) == 2, "beside its times, and with its device"
+    assert (tmp_path / "report" / "report.md").read_text(encoding="utf-8").count(said) == 2
+
+
+def test_a_camera_application_that_fell_back_says_so(tmp_path: Path) -> None:
+    told = recordings.facts()["runtime"] | {
+        "requested": {"delegate": "gpu", "threads": 1},
+        "actual": {"delegate": "cpu", "threads": 1, "fell_back": True},
+    }
+    path = recordings.write(tmp_path / "1.run", recordings.steady(100, 33_000_000), runtime=told)
+
+    page = text_of(report.write(recordings.compared(path), tmp_path / "report"))
+
+    assert "ran on the CPU instead of the GPU" in page
+
+
 def test_a_phones_words_cannot_be_markup(real: dict[str, Path], tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     device = {**PHONE, "model": hostile, "kind": hostile}
