@@ -10,7 +10,7 @@ from pathlib import Path
 
 def cut_off(bundle: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
     """Each state of a complete bundle while it was written, with a name, as its files by their paths: after each file,
-    and with the next one half written under its temporary name."""
+    and with the next one half written: under its temporary name, or as a torn line of the table that grows in place."""
     facts = json.loads((bundle / "run.json").read_bytes())
     partial = json.dumps({**facts, "status": "partial", "error": None}).encode()
     rows = (bundle / "samples.csv").read_bytes().splitlines(keepends=True)
@@ -25,13 +25,12 @@ def cut_off(bundle: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
     for name, data in steps:
         yield f"before {name}, {len(files)} files", dict(files)
         path = Path(name)
-        yield (
-            f"inside {name}, {len(files)} files",
-            {
-                **files,
-                str(path.with_name(f".{path.name}.tmp4711")): data[: len(data) // 2],
-            },
-        )
+        there = files.get(name, b"")
+        if name == "samples.csv" and there:
+            torn = {name: data[: (len(there) + len(data)) // 2]}
+        else:
+            torn = {str(path.with_name(f".{path.name}.tmp4711")): data[: len(data) // 2]}
+        yield f"inside {name}, {len(files)} files", {**files, **torn}
         files[name] = data
 
 

@@ -222,6 +222,7 @@ def test_a_bundle_cut_off_after_any_of_its_files_is_incomplete_and_completed_by_
             assert not list(found[key].path.rglob(".*"))
             for case in expected.cases():
                 assert found[key].tensor(case["id"]).tobytes() == expected.tensor(case["id"]).tobytes(), name
+            assert found[key].samples()["case"].tolist() == expected.samples()["case"].tolist(), name
 
 
 @pytest.mark.system  # half a minute
