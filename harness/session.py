@@ -92,8 +92,8 @@ def resume(folder: Path, progress: Progress) -> list[Path]:
 
 
 def _refuse_changed(cut: bundles.Bundle, cases: suite.Suite, arm: _Arm) -> None:
-    """Raise HarnessError unless the facts of an interrupted bundle will be true of what is added to it as well; how the
-    runtime was built is known once it is loaded."""
+    """Raise HarnessError unless the facts of an interrupted bundle will be true of what is added to it as well; which
+    version the runtime is of, and how it was built, is known once it is loaded."""
     facts = cut.facts
     if cases.sha256 != facts["suite"]["sha256"]:
         raise HarnessError(
@@ -290,7 +290,10 @@ def _activate(request: Request, arm: _Arm, feed: str, worker: Supervisor) -> dic
 def _record_activation(writer: bundles.BundleWriter, activation: dict[str, Any]) -> None:
     found = activation["facts"]
     facts = writer.facts
-    if others := [f"build.{key}" for key in facts["build"] if facts["build"][key] != found["build"].get(key)]:
+    others = [f"build.{key}" for key in facts["build"] if facts["build"][key] != found["build"].get(key)]
+    if facts["runtime"]["version"] not in (None, found["version"]):
+        others.append("runtime.version")
+    if others:
         raise _begun_with_another(writer.folder, others)
     facts["runtime"].update(version=found["version"], actual=found["actual"])
     facts["model"].update(inputs=found["inputs"], outputs=found["outputs"])

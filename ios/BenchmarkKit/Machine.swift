@@ -20,6 +20,20 @@ package enum Machine {
   /// A name for a new session.
   static func newSession() throws(SegKitError) -> JSON { try tell(SEGBUNDLE_SESSION) }
 
+  /// What runs a model: SegKit's release and that of LiteRT, of which an empty one is not known.
+  static func runtime(liteRT release: String) -> String {
+    "SegKit \(version) (LiteRT \(release.isEmpty ? "of unknown release" : release))"
+  }
+
+  /// The release of the LiteRT that these options choose, which stays loaded; empty where it is not told.
+  static func liteRTRelease(_ options: Segmenter.Options) throws(SegKitError) -> String {
+    var text: UnsafeMutablePointer<CChar>?
+    try check { error in segbundle_litert_release(options.liteRTLibrary, &text, error) }
+    guard let text else { throw SegKitError(.internal, "out of memory") }
+    defer { segbundle_free(text) }
+    return String(cString: text)
+  }
+
   /// The SHA-256 of a file in hexadecimal.
   static func hash(ofFile path: String) throws(SegKitError) -> String {
     var hex = [CChar](repeating: 0, count: 65)

@@ -94,40 +94,55 @@ struct Session {
 
   /// Where two runs must agree for one to finish the other: its facts speak for everything in the bundle.
   private static let identity = [
-    "label", "request", "suite.sha256", "model.sha256", "model.contract", "runtime.name", "runtime.requested",
-    "device.kind", "device.model", "device.cpu", "device.arch", "device.cores", "device.os", "build.compiler",
-    "build.configuration", "build.simd", "tool.version",
+    "label", "request", "suite.sha256", "model.sha256", "model.contract", "runtime.name", "runtime.version",
+    "runtime.requested", "device.kind", "device.model", "device.cpu", "device.arch", "device.cores", "device.os",
+    "build.compiler", "build.configuration", "build.simd", "tool.version",
   ]
 
   /// Keys in which an interrupted run is another one than this; none where this one may finish it.
-  private func differences(_ interrupted: JSON, _ wanted: JSON) -> [String] {
-    Self.identity.filter { interrupted[path: $0] != wanted[path: $0] }
+  private func differences(_ interrupted: JSON) throws(SegKitError) -> [String] {
+    var wanted = try initialFacts(.image, session: "")
+    if interrupted[path: "runtime.version"] != .null {  // LiteRT is loaded only if that run had loaded it
+      wanted["runtime"]["version"] = .string(Machine.runtime(liteRT: try Machine.liteRTRelease(request.options)))
+    }
+    return Self.identity.filter { interrupted[path: $0] != wanted[path: $0] }
   }
 
   // MARK: - Bundles
 
   /// Whether an interruption left bundles in the folder that this run would go on with.
   func isInterrupted() throws(SegKitError) -> Bool {
-    let wanted = try initialFacts(.image, session: "")
-    return try bundlesInFolder().contains { path, facts in
-      !BundleWriter.isFinished(path, facts) && differences(facts, wanted).isEmpty
+    try !interruptedBundles(bundlesInFolder()).ours.isEmpty
+  }
+
+  /// The bundles that an interruption left: those of a run that this one would go on with, and of the others the keys in
+  /// which they differ.
+  private func interruptedBundles(
+    _ found: [String: JSON]
+  ) throws(SegKitError) -> (ours: [String: JSON], others: [String: [String]]) {
+    let interrupted = found.filter { !BundleWriter.isFinished($0.key, $0.value) }
+    var others: [String: [String]] = [:]
+    for (path, facts) in interrupted {
+      let keys = try differences(facts)
+      if !keys.isEmpty { others[path] = keys }
     }
+    // A session is gone on with as a whole, or not at all.
+    let foreign = Set(others.keys.compactMap { interrupted[$0]?[path: "session.id"].string })
+    return (interrupted.filter { !foreign.contains($0.value[path: "session.id"].string ?? "") }, others)
   }
 
   /// The bundles of this run, in the order of its lanes.
   func openBundles() throws(SegKitError) -> [Bundle] {
     let found = try bundlesInFolder()
-    let interrupted = found.filter { !BundleWriter.isFinished($0.key, $0.value) }
-    let wanted = try initialFacts(.image, session: "")
-    let ours = interrupted.filter { differences($0.value, wanted).isEmpty }
+    let (ours, others) = try interruptedBundles(found)
     if !request.sharesFolder && !found.isEmpty && ours.isEmpty {
-      guard let other = interrupted.min(by: { $0.key < $1.key }) else {
+      guard let other = others.min(by: { $0.key < $1.key }) else {
         throw inUse(request.out, "holds results already")
       }
       throw inUse(
         other.key,
         "is an interrupted run of something else, with another "
-          + differences(other.value, wanted).joined(separator: ", ") + "; finish it with what it was started with")
+          + other.value.joined(separator: ", ") + "; finish it with what it was started with")
     }
     let newest = ours.values.max { ($0["started_at"].string ?? "") < ($1["started_at"].string ?? "") }
     let id = if let newest { newest["session"]["id"] } else { try Machine.newSession() }
@@ -181,7 +196,7 @@ struct Session {
 extension Segmenter.Info {
   /// SegKit's release and that of the LiteRT it loaded.
   package var version: String {
-    "SegKit \(Machine.version) (LiteRT \(liteRTVersion.isEmpty ? "of unknown release" : liteRTVersion))"
+    Machine.runtime(liteRT: liteRTVersion)
   }
 
   /// What runs the network: the `runtime.actual` part of run.json.

@@ -384,7 +384,7 @@ def test_another_command_does_not_finish_an_interrupted_run(
     "key",
     [
         *(f"device.{part}" for part in (*conditions.MACHINE, "os")),
-        *("build.compiler", "build.configuration", "build.simd", "tool.version"),
+        *("build.compiler", "build.configuration", "build.simd", "tool.version", "runtime.version"),
     ],
 )
 def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_run(
@@ -402,6 +402,25 @@ def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_
 
     assert ended.returncode == 2
     assert f"interrupted run of something else, with another {key}; finish it" in ended.stderr
+
+
+def test_a_run_is_not_finished_with_another_litert_though_one_of_its_lanes_had_loaded_none(
+    program: Program, cases: Path, done: Path, tmp_path: Path
+) -> None:
+    for lane, version in (("image", None), ("tensor", "another")):
+        whole = bundles_in(done)[program.label, lane].path
+        folder = tmp_path / "out" / whole.name
+        put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        facts["runtime"]["version"] = version
+        (folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    ended = program.bench(cases, tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert f"{folder}: is an interrupted run of something else, with another runtime.version; finish it" in ended.stderr
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
 
 def test_what_macos_leaves_beside_files_is_not_of_the_bundle(

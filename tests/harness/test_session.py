@@ -254,7 +254,8 @@ def interrupted(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "key", [*(f"device.{part}" for part in (*conditions.MACHINE, "os")), "tool.version", "build.simd"]
+    "key",
+    [*(f"device.{part}" for part in (*conditions.MACHINE, "os")), "tool.version", "build.simd", "runtime.version"],
 )
 def test_resume_refuses_what_was_begun_on_another_machine_or_by_another_release_or_build(
     interrupted: Path, tmp_path: Path, key: str

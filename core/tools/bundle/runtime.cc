@@ -11,14 +11,17 @@ const char* Name(Accelerator accelerator) {
 
 }  // namespace
 
+std::string RuntimeVersion(const std::string& litert) {
+  return "segcore " SEGCORE_VERSION " (LiteRT " + (litert.empty() ? "of unknown release" : litert) + ")";
+}
+
 Json Runtime(const SegmenterOptions& requested, const ModelInfo* found) {
   const Json asked = Json::Object{{"delegate", Name(requested.accelerator)}, {"threads", requested.threads}};
   if (found == nullptr) {
     return Json::Object{{"name", "core"}, {"version", nullptr}, {"requested", asked}, {"actual", Json::Object{}}};
   }
-  const std::string release = found->litert_version.empty() ? "of unknown release" : found->litert_version;
   return Json::Object{{"name", "core"},
-                      {"version", "segcore " SEGCORE_VERSION " (LiteRT " + release + ")"},
+                      {"version", RuntimeVersion(found->litert_version)},
                       {"requested", asked},
                       {"actual", Json::Object{{"delegate", Name(found->accelerator)},
                                               {"threads", found->threads},

@@ -14,6 +14,7 @@
 #include "bundle/model.h"
 #include "bundle/suite.h"
 #include "c_guard.h"
+#include "litert/library.h"
 #include "segbench/command_line.h"
 
 struct segbundle_model {
@@ -88,6 +89,15 @@ char* segbundle_tell(std::int32_t what) {
   } catch (const std::exception&) {
     return nullptr;
   }
+}
+
+segcore_code segbundle_litert_release(const char* library, char** release, segcore_error* error) {
+  return Guard(error, [&]() -> Status {
+    SEGCORE_REQUIRE(release);
+    SEGCORE_ASSIGN_OR_RETURN(const litert::Library* loaded, litert::Load(library == nullptr ? "" : library));
+    *release = Handed(loaded->version);
+    return {};
+  });
 }
 
 segcore_code segbundle_hash_file(const char* path, char hex[65], segcore_error* error) {

@@ -31,6 +31,10 @@ enum {
 /** JSON; NULL only where memory is out. */
 char* segbundle_tell(int32_t what);
 
+/** The release of the LiteRT that a model would be run by, such as 2.3.0, empty where it is not told: of the library at
+ *  that path, or of the one that is found where it is NULL (docs/litert.md). The library stays loaded. */
+segcore_code segbundle_litert_release(const char* library, char** release, segcore_error* error);
+
 /** The SHA-256 of a file: 64 hexadecimal digits and a zero. */
 segcore_code segbundle_hash_file(const char* path, char hex[65], segcore_error* error);
 

@@ -16,6 +16,7 @@
 #include "bundle/runtime.h"
 #include "bundle/suite.h"
 #include "bundle/writer.h"
+#include "litert/library.h"
 #include "segbench/memory_pass.h"
 
 namespace segcore::segbench {
@@ -91,10 +92,9 @@ struct Lane {
 
 /// Where two runs must agree for one to finish the other: its facts speak for everything in the bundle.
 constexpr const char* kIdentity[] = {
-    "label",        "request",           "suite.sha256", "model.sha256",   "model.contract",
-    "runtime.name", "runtime.requested", "device.kind",  "device.model",   "device.cpu",
-    "device.arch",  "device.cores",      "device.os",    "build.compiler", "build.configuration",
-    "build.simd",   "tool.version",
+    "label",           "request",           "suite.sha256",   "model.sha256",        "model.contract", "runtime.name",
+    "runtime.version", "runtime.requested", "device.kind",    "device.model",        "device.cpu",     "device.arch",
+    "device.cores",    "device.os",         "build.compiler", "build.configuration", "build.simd",     "tool.version",
 };
 
 /// A part of the facts as text, by keys with a dot between them; null where there is none.
@@ -160,6 +160,15 @@ Json InitialFacts(const Plan& plan, const std::string& lane, const std::string& 
   };
 }
 
+/// What the facts of an interrupted run would be if this one had begun it; LiteRT is loaded only if that one had.
+Expected<Json> FactsLike(const Json& interrupted, const Plan& plan) {
+  Json facts = InitialFacts(plan, "image", "");
+  if (Part(interrupted, "runtime.version") == Json().Dump()) return facts;
+  SEGCORE_ASSIGN_OR_RETURN(const litert::Library* library, litert::Load(plan.request.options.litert_library));
+  facts["runtime"]["version"] = bundle::RuntimeVersion(library->version);
+  return facts;
+}
+
 Status InUse(const std::string& folder, const std::string& why) {
   return Status(Code::kInvalidArgument, folder + ": " + why + "; choose another folder with --out");
 }
@@ -191,12 +200,16 @@ Expected<std::vector<Lane>> OpenBundles(const Plan& plan, std::map<std::string, 
       return !bundle::Writer::IsFinished(entry.first, entry.second);
     });
     if (cut == found.end()) return InUse(out, "holds results already");
-    const Json* of = cut->second.Find("session");
-    const std::string others = Differences(cut->second, InitialFacts(plan, "image", session));
-    if (!others.empty()) {
-      return InUse(cut->first, "is an interrupted run of something else, with another " + others +
-                                   "; finish it with what it was started with");
+    for (const auto& [path, facts] : found) {
+      if (bundle::Writer::IsFinished(path, facts)) continue;
+      SEGCORE_ASSIGN_OR_RETURN(const Json wanted, FactsLike(facts, plan));
+      const std::string others = Differences(facts, wanted);
+      if (!others.empty()) {
+        return InUse(path, "is an interrupted run of something else, with another " + others +
+                               "; finish it with what it was started with");
+      }
     }
+    const Json* of = cut->second.Find("session");
     session = of != nullptr ? Text(*of, "id") : "";
   }
   std::vector<Lane> lanes;

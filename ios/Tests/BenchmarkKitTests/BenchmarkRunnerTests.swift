@@ -257,7 +257,9 @@ private func run(
     }
   }
 
-  @Test(arguments: ["device.cpu", "device.arch", "device.cores", "device.os", "build.simd", "tool.version"])
+  @Test(arguments: [
+    "device.cpu", "device.arch", "device.cores", "device.os", "build.simd", "tool.version", "runtime.version",
+  ])
   func whatTheCoreTellsOfTheMachineCountsAsWell(key: String) throws {
     var request = request
     request.sharesFolder = false
@@ -273,6 +275,20 @@ private func run(
 
     #expect { try run(request) } throws: { "\($0)".contains("with another \(key); finish it") }
     #expect(begun.status == "partial")
+  }
+
+  @Test func aSessionThatWasBegunWithAnotherLiteRTIsLeftAsAWholeAndANewOneBegins() throws {
+    try run(request, cancelAfter: 1)
+    for (lane, version) in [(Lane.image, JSON.null), (.tensor, "SegKit 0.1.0 (LiteRT 2.2.0)")] {
+      let found = try Found(lane, in: folder("out"))
+      var facts = found.facts
+      facts["runtime"]["version"] = version
+      try facts.encoded().write(to: URL(fileURLWithPath: found.folder + "/run.json"))
+    }
+
+    #expect(try !BenchmarkRunner(request, environment: ScriptedEnvironment()).isInterrupted())
+    #expect(try run(request).allSatisfy { $0.status == "complete" })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: request.out).count == 4)
   }
 
   @Test func timesHaveTheirConditionsBesideThemAtAnyMoment() throws {
