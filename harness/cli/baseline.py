@@ -13,6 +13,7 @@ import click
 
 from harness.cli import judge
 from harness.cli import options as shared
+from harness.printable import visible
 
 if TYPE_CHECKING:
     from harness.baseline import Baseline
@@ -205,8 +206,8 @@ def _print(found: list[dict[str, Any]]) -> None:
             ", ".join(run["target"] + ("" if run["timed"] else " (not timed)") for run in entry["runs"]),
             figures.megabytes(entry["bytes"]),
         ]
-        table.add_row(*map(Text, cells))
+        table.add_row(*(Text(visible(cell)) for cell in cells))
     console.print(table)
     for entry in found:
         if "error" in entry:
-            click.echo(f"harness: {entry['error']}", err=True)
+            click.echo(f"harness: {visible(entry['error'])}", err=True)

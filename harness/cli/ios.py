@@ -12,6 +12,7 @@ import click
 from harness import measure
 from harness.errors import ExitCode, HarnessError, InvalidError
 from harness.ios import tools
+from harness.printable import visible
 
 _DEVICE = click.option("--device", metavar="NAME|UDID", help="An iPhone or iPad.  [default: the only one connected]")
 _SIMULATOR = click.option("--simulator", metavar="NAME|UDID", help="A running simulator; its times are INVALID.")
@@ -90,7 +91,7 @@ def run(
             raise InvalidError(f"{result}: the tests attached no bundles; {problem or 'were any run?'}")
         status = take_all(bundles, out, as_json)
     if problem:
-        click.echo(f"harness: {problem}", err=True)
+        click.echo(f"harness: {visible(problem)}", err=True)
     raise SystemExit(ExitCode.worst([status, ExitCode.INVALID if problem else ExitCode.PASS]))
 
 

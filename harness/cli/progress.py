@@ -38,10 +38,11 @@ def _live() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
     columns = (
-        TextColumn("[bold]{task.fields[label]}"),
-        TextColumn("{task.description}"),
+        TextColumn("{task.fields[label]}", style="bold", markup=False),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
@@ -56,7 +57,7 @@ def _live() -> Iterator[Progress]:
                 bars.reset(task)
                 last = (label, activity)
             if activity.startswith("failed"):
-                bars.console.print(f"[red]{label}[/red] {activity}", highlight=False)
-            bars.update(task, label=visible(label), description=activity, completed=done, total=total)
+                bars.console.print(Text.assemble((visible(label), "red"), " ", visible(activity)))
+            bars.update(task, label=visible(label), description=visible(activity), completed=done, total=total)
 
         yield report

@@ -10,6 +10,7 @@ import click
 
 from harness.cli import options as shared
 from harness.errors import ExitCode, HarnessError
+from harness.printable import visible
 
 
 @click.command()
@@ -55,5 +56,5 @@ def _tell(paths: list[Path], as_json: bool) -> ExitCode:
         width = max(len(row["label"]) for row in rows)
         for row in rows:
             why = f"  ({row['error']['message']})" if row["error"] else ""
-            click.echo(f"{row['label']:{width}}  {row['lane']:6}  {row['status']:8}  {row['bundle']}{why}")
+            click.echo(visible(f"{row['label']:{width}}  {row['lane']:6}  {row['status']:8}  {row['bundle']}{why}"))
     return ExitCode.PASS if all(row["status"] == "complete" for row in rows) else ExitCode.INVALID

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.errors import ExitCode
+from harness.printable import visible
 
 if TYPE_CHECKING:
     from harness.suite import Suite
@@ -151,7 +152,7 @@ def verify(name: str, as_json: bool) -> None:
     elif not problems:
         click.echo(f"{_headline(found)}: every file is as it was made")
     for problem in [] if as_json else problems:
-        click.echo(f"harness: {problem}", err=True)
+        click.echo(f"harness: {visible(problem)}", err=True)
     if problems:
         click.echo(
             f"harness: {found.root} is not the suite that was made ({len(problems)} found); bring the files back, "
@@ -191,7 +192,7 @@ def _headline(found: Suite) -> str:
     count = len(found.cases)
     form = "" if found.fps is None else f" at {found.fps} fps"
     form += ", packed" if found.packed else ""
-    return f"{found.id}: {count} case{'s' if count != 1 else ''}{form}, sha256 {found.sha256}"
+    return visible(f"{found.id}: {count} case{'s' if count != 1 else ''}{form}, sha256 {found.sha256}")
 
 
 def _made(found: Suite, as_json: bool) -> None:
@@ -209,11 +210,12 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for heading in rows[0] if rows else ():
         table.add_column(heading, no_wrap=heading != "tags")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*(Text(visible(str(value))) for value in row.values()))
     console.print(table)

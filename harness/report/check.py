@@ -21,6 +21,7 @@ from harness.baseline import slug
 from harness.baseline_check import MODEL_LANE, Check
 from harness.comparison import Comparison, Row, RunSummary
 from harness.files import write_file
+from harness.printable import visible
 from harness.report import console, figures, junit, markdown, overview, speed
 from harness.verdict import Verdict, worst
 
@@ -100,11 +101,11 @@ def print_table(check: Check, out: Console, page: Path | None = None) -> None:
         verdicts = (
             Text(v, style=console.STYLES.get(Verdict(v), "") if v != "-" else "dim") for v in _verdicts(comparison)
         )
-        table.add_row(Text(target), *verdicts, *map(Text, _figures(comparison)))
+        table.add_row(Text(visible(target)), *verdicts, *map(Text, _figures(comparison)))
     out.print(table)
     out.print()
     for line in _lines(check):
-        out.print(Text(f"- {line}"), soft_wrap=True)
+        out.print(Text(visible(f"- {line}")), soft_wrap=True)
     if page is not None:
         out.print(Text(f"Report: {page}"), soft_wrap=True)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.files import write_file
+from harness.printable import visible
 from harness.report import figures, plots
 from harness.report.engine import engine
 from harness.standing import Entry
@@ -117,7 +118,7 @@ def table(entries: Sequence[Entry]) -> str:
         )
         lines.append("  ".join([f"{mark or ' '} {first}", *others]).rstrip())
     lines += [f"{entry.label}: {entry.problem}" for entry in entries if entry.problem]
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def _sets(entries: Sequence[Entry]) -> list[str]:

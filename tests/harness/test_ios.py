@@ -322,7 +322,8 @@ def test_a_run_leaves_the_bundles_that_the_tests_attached(mac: Mac, tmp_path: Pa
 
 def test_a_test_that_failed_is_told_and_what_others_attached_is_kept(mac: Mac, tmp_path: Path, bundle: Path) -> None:
     mac.attach(bundle)
-    (mac.place / "xcodebuild.json").write_text(json.dumps({"build": 0, "test": 65}))
+    said = "a test said \x1b[2Jgone"
+    (mac.place / "xcodebuild.json").write_text(json.dumps({"build": 0, "test": 65, "said": said}))
     built = tmp_path / "RTIOS.xctestrun"
     built.touch()
 
@@ -330,6 +331,7 @@ def test_a_test_that_failed_is_told_and_what_others_attached_is_kept(mac: Mac, t
 
     assert done.returncode == ExitCode.INVALID
     assert "not every test passed" in done.stderr
+    assert "a test said \\x1b[2Jgone" in done.stderr and "\x1b" not in done.stderr
     assert (tmp_path / "out" / "phone-image.run").is_dir()
 
 
