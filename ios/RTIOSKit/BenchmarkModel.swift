@@ -44,6 +44,7 @@ import SegKit
   private let options: @MainActor () -> Segmenter.Options
   private let environment: any BenchmarkEnvironment
   private var cancelled = Locked(false)
+  private var looking: Task<Void, Never>?
 
   /// - Parameters:
   ///   - suites: folder of packed suites.
@@ -80,12 +81,30 @@ import SegKit
     findPartial()
   }
 
-  /// Says so where what is chosen would go on with an interrupted run.
+  /// Says so where what is chosen would go on with an interrupted run. That is known once model and suite have been
+  /// read, which others need not wait for.
   private func findPartial() {
+    looking?.cancel()
+    looking = nil
     guard state.phase == .idle || state.phase == .partial else { return }
-    let partial = state.runs.contains { $0.status == "partial" } && (try? chosen()?.isInterrupted()) == true
+    guard state.runs.contains(where: { $0.status == "partial" }), let runner = chosen() else {
+      state.phase = .idle
+      return
+    }
+    looking = Task { [weak self] in
+      let partial = (try? await onOwnThread { try runner.isInterrupted() }) == true
+      self?.found(partial: partial, cancelled: Task.isCancelled)
+    }
+  }
+
+  private func found(partial: Bool, cancelled: Bool) {
+    // Another choice, or a run that has begun meanwhile.
+    guard !cancelled, state.phase == .idle || state.phase == .partial else { return }
     state.phase = partial ? .partial : .idle
   }
+
+  /// Waits until it is known whether what is chosen is partial.
+  func looked() async { await looking?.value }
 
   /// What would run now.
   private func chosen() -> BenchmarkRunner? {
@@ -132,7 +151,7 @@ import SegKit
   }
 }
 
-/// Runs what blocks for minutes, where nobody else waits for the thread.
+/// Runs what blocks for seconds or minutes, where nobody else waits for the thread.
 func onOwnThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
   try await withCheckedThrowingContinuation { continuation in
     let thread = Thread { continuation.resume(with: Result { try body() }) }

@@ -87,13 +87,51 @@ import Testing
 
     environment.foreground.withLock { $0 = true }
     let model = model(environment)
+    await model.looked()
     #expect(model.state.phase == .idle)  // the profile is another one
     model.choose(profile: Profile.none)
+    await model.looked()
     #expect(model.state.phase == .partial)
+    model.refresh()
+    #expect(model.state.phase == .partial)  // and stays so while it is looked for again
     await model.run()
     #expect(model.state.phase == .complete && model.state.runs.count == 2)
     model.choose(profile: .quick)
     model.choose(profile: Profile.none)
+    await model.looked()
+    #expect(model.state.phase == .idle)
+  }
+
+  @Test func modelAndSuiteAreReadForItWhereTheScreenDoesNotWait() async {
+    let environment = Pocket()
+    let before = model(environment)
+    environment.foreground.withLock { $0 = false }
+    await before.run()
+    await before.looked()
+    environment.askedOn.withLock { $0 = [] }
+
+    let (screen, model) = here { self.model(environment) }  // nobody else has this thread in between
+    await model.looked()
+
+    #expect(model.state.phase == .partial)
+    let asked = environment.askedOn.withLock { $0 }
+    #expect(!asked.isEmpty && !asked.contains(ObjectIdentifier(screen)))
+  }
+
+  /// The thread on which a body ran to its end.
+  private func here<R>(_ body: () -> R) -> (Thread, R) { (Thread.current, body()) }
+
+  @Test func whatIsFoundOfAnEarlierChoiceIsOfNoConcern() async {
+    let environment = Pocket()
+    let model = model(environment)
+    environment.foreground.withLock { $0 = false }
+    await model.run()
+    await model.looked()
+    #expect(model.state.phase == .partial)
+
+    model.refresh()
+    model.choose(profile: Profile.none)
+    await model.looked()
     #expect(model.state.phase == .idle)
   }
 
@@ -176,9 +214,14 @@ import Testing
 private final class Pocket: BenchmarkEnvironment {
   private let system = SystemEnvironment()
   let foreground = Locked(true)
+  /// The threads on which it was asked what device it is.
+  let askedOn = Locked<Set<ObjectIdentifier>>([])
 
   var tool: String { system.tool }
-  var device: Device { system.device }
+  var device: Device {
+    askedOn.withLock { _ = $0.insert(ObjectIdentifier(Thread.current)) }
+    return system.device
+  }
   var configuration: String { system.configuration }
   func conditions() -> Conditions { system.conditions() }
   func thermal() -> Conditions.Thermal? { .nominal }
