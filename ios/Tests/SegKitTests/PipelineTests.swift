@@ -17,6 +17,26 @@ private final class Collected: @unchecked Sendable {
   var all: [(sequence: UInt64, maskSequence: UInt64, image: Image)] { lock.withLock { images } }
 }
 
+/// How another thread ended.
+private final class Ended: @unchecked Sendable {
+  private let condition = NSCondition()
+  private var result: Result<Void, any Error>?
+
+  func tell(_ result: Result<Void, any Error>) {
+    condition.withLock { self.result = result }
+    condition.signal()
+  }
+
+  func wait() -> Result<Void, any Error> {
+    condition.withLock {
+      while true {
+        if let result { return result }
+        condition.wait()
+      }
+    }
+  }
+}
+
 @Suite struct PipelineTests {
   private let options = Pipeline.Options(dropOldest: false, output: .bgra)
 
@@ -69,6 +89,28 @@ private final class Collected: @unchecked Sendable {
       try pipeline.finish()
     }
     #expect(collected.all.count == 2)
+  }
+
+  /// Only what the core does orders the two threads, so that the thread sanitizer sees the second start's sink stored
+  /// beside the first one's, unless they are kept apart.
+  @Test func anotherThreadMayStartItAgainBeforeTheFirstStartHasReturned() throws {
+    let pipeline = try Pipeline(Segmenter(contentsOfFile: Shipped.model("int8")), options: options)
+    let (frame, collected, ended) = (try Shipped.picture(), Collected(), Ended())
+    let other = Thread {
+      ended.tell(
+        Result {
+          while (try? pipeline.push(frame)) == nil { Thread.sleep(forTimeInterval: 0.0001) }
+          try pipeline.stop()
+          try pipeline.start { presented in (try? collected.add(presented)) != nil }
+          try pipeline.push(frame)
+          try pipeline.finish()
+        })
+    }
+    other.start()
+    try pipeline.start { _ in true }
+    try ended.wait().get()
+
+    #expect(collected.all.count == 1)
   }
 
   @Test func framesMayComeFromSeveralThreads() async throws {
