@@ -103,7 +103,8 @@ class Zip:
         prefix = found[0].removesuffix("run.json") if len(found) == 1 else ""
         if beside := [name for name in files if not name.startswith(prefix)]:
             raise FilesError(f"{beside[0]!r} lies beside the bundle's folder {prefix!r}; pack that folder alone")
-        self._files = {name.removeprefix(prefix): e for name, e in files.items()}
+        inside = {name.removeprefix(prefix): e for name, e in files.items()}
+        self._files = {name: e for name, e in inside.items() if not _is_litter(name)}
 
     def names(self) -> list[str]:
         """Files by their path in the bundle, sorted."""

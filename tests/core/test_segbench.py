@@ -23,13 +23,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import harness
-from harness import bundle, conditions, model_file, resources, suite, suite_making
+from harness import bundle, model_file, resources, suite, suite_making
 from harness.model_file import VARIANTS
 from harness.request import LANES
 from tests import programs
+from tests.harness.bundles import LITTER, NO_LITTER, listed_beside, put_beside
 from tests.harness.commands import bundles_in
 from tests.harness.commands import run as run_harness
-from tests.harness.cuts import cut_off, put_down
+from tests.harness.cuts import IDENTITY, cut_off, put_down
 
 MODEL = resources.default_model() / "model.fp32.tflite"
 
@@ -380,13 +381,7 @@ def test_another_command_does_not_finish_an_interrupted_run(
     assert "interrupted run of something else" in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        *(f"device.{part}" for part in (*conditions.MACHINE, "os")),
-        *("build.compiler", "build.configuration", "build.simd", "tool.version", "runtime.version"),
-    ],
-)
+@pytest.mark.parametrize("key", IDENTITY)
 def test_another_machine_system_build_or_release_does_not_finish_an_interrupted_run(
     program: Program, cases: Path, done: Path, tmp_path: Path, key: str
 ) -> None:
@@ -423,19 +418,19 @@ def test_a_run_is_not_finished_with_another_litert_though_one_of_its_lanes_had_l
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("names", [(*LITTER, *NO_LITTER), ("__MACOSX",)], ids=["files", "a file of the folder's name"])
 def test_what_macos_leaves_beside_files_is_not_of_the_bundle(
-    program: Program, cases: Path, done: Path, tmp_path: Path
+    program: Program, cases: Path, done: Path, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     whole = bundles_in(done)[program.label, "image"].path
     folder = tmp_path / "out" / whole.name
     put_down(dict(cut_off(whole))["before samples.csv, 1 files"], folder)
-    for name in (".DS_Store", "tensors/._figure-0.npy", "__MACOSX/x"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_bytes(b"x")
+    put_beside(folder, names)
 
     assert program.bench(cases, tmp_path / "out", "--lane", "image").returncode == 0
 
     bundle.open(folder).verify()
+    assert listed_beside(folder, names) == [name for name in names if name in NO_LITTER]
 
 
 def test_a_suite_that_changed_meanwhile_is_another(program: Program, many: Path, cases: Path, tmp_path: Path) -> None:

@@ -95,6 +95,27 @@ def rewrite(bundle: Path, target: Path, **changes: Any) -> Path:
     return target
 
 
+LITTER = (
+    ".DS_Store", "tensors/.DS_Store", "._run.json", "tensors/._a.npy", "__MACOSX/x", "__MACOSX/tensors/x",
+)  # fmt: skip
+"""What macOS leaves beside files: of no bundle, whatever language reads or writes it."""
+NO_LITTER = ("DS_Store", "x.DS_Store", ".hidden", "__MACOSX.txt", "tensors/__MACOSX/x", "._folder/x")
+"""What only looks like it."""
+
+
+def put_beside(folder: Path, names: Iterable[str]) -> None:
+    """Put files of these names into a bundle."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+def listed_beside(folder: Path, names: Iterable[str]) -> list[str]:
+    """Those of the names that the bundle's checksums list."""
+    listed = [line.split("  ", 1)[1] for line in (folder / "checksums.txt").read_text(encoding="utf-8").splitlines()]
+    return [name for name in names if name in listed]
+
+
 PHONE = {"kind": "phone", "model": "iPhone15,2", "cpu": "Apple A16", "arch": "arm64", "cores": 6, "os": "iOS 17.5",
          "emulated": False}  # fmt: skip
 

@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an interruption leaves of a bundle: every state between two of its files, in the order they are written."""
+"""What an interruption leaves of a bundle: every state between two of its files, in the order they are written; and
+whom such a bundle lets finish it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+
+from harness import conditions
+
+IDENTITY = (
+    *(f"device.{part}" for part in (*conditions.MACHINE, "os")),
+    *("build.compiler", "build.configuration", "build.simd", "tool.version", "runtime.version"),
+)
+"""Facts of the machine and of the software, in which a run must agree with an interrupted one to finish it, whatever
+language writes it; by their keys in ``run.json``."""
 
 
 def cut_off(bundle: Path) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -24,7 +24,7 @@ from harness import bundle as bundles
 from harness import files
 from harness.bundle import BundleError, BundleWriter
 from harness.errors import InvalidError
-from tests.harness.bundles import facts, picture_hash, write
+from tests.harness.bundles import LITTER, NO_LITTER, facts, listed_beside, picture_hash, put_beside, write
 
 OUTPUTS = {"a": np.full((4, 3), 0.25, np.float32), "b": np.arange(12, dtype=np.float32).reshape(4, 3) / 12}
 SAMPLES = [
@@ -144,6 +144,19 @@ def test_every_form_of_a_bundle_reads_the_same(made: Path, pack: Callable[[Path]
     assert list(samples.columns) == list(bundles.SAMPLE_FIELDS)
     assert samples["start_ns"].tolist() == [2**62, 2**62 + 7]  # more digits than a float holds
     assert samples["case"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("names", [(*LITTER, *NO_LITTER), ("__MACOSX",)], ids=["files", "a file of the folder's name"])
+def test_what_macos_leaves_beside_files_is_not_of_the_bundle(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """As segbench and segbench-swift have it: tests/core/test_segbench.py."""
+    begun = write(tmp_path / "x.run", OUTPUTS, SAMPLES, status="partial")
+    put_beside(begun, names)
+
+    BundleWriter(begun, bundles.open(begun).facts).finish("complete")
+
+    bundles.open(begun).verify()
+    bundles.open(zipped(begun, top="one.run")).verify()
+    assert listed_beside(begun, names) == [name for name in names if name in NO_LITTER]
 
 
 def test_case_names_of_digits_stay_names(tmp_path: Path) -> None:

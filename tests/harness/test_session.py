@@ -19,11 +19,11 @@ import numpy as np
 import psutil
 import pytest
 
-from harness import bundle, comparison, conditions, model_file, resources, suite, suite_making
+from harness import bundle, comparison, model_file, resources, suite, suite_making
 from harness.request import LANES
 
 from .commands import HARNESS, bundles_in, environment, run
-from .cuts import cut_off, put_down
+from .cuts import IDENTITY, cut_off, put_down
 
 CONTRACT = model_file.find(resources.default_model(), "fp32").contract
 SIZE = CONTRACT.input_height, CONTRACT.input_width
@@ -253,10 +253,7 @@ def interrupted(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize(
-    "key",
-    [*(f"device.{part}" for part in (*conditions.MACHINE, "os")), "tool.version", "build.simd", "runtime.version"],
-)
+@pytest.mark.parametrize("key", IDENTITY)
 def test_resume_refuses_what_was_begun_on_another_machine_or_by_another_release_or_build(
     interrupted: Path, tmp_path: Path, key: str
 ) -> None:

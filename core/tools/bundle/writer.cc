@@ -25,7 +25,8 @@ constexpr char kChecksums[] = "checksums.txt";
 /// harness/bundle_files.py.
 bool IsLitter(const std::string& file) {
   const std::string name = fs::path(file).filename().string();
-  return file.compare(0, 9, "__MACOSX/") == 0 || name == ".DS_Store" || name.compare(0, 2, "._") == 0;
+  const bool beside = file == "__MACOSX" || file.compare(0, 9, "__MACOSX/") == 0;
+  return beside || name == ".DS_Store" || name.compare(0, 2, "._") == 0;
 }
 
 /// The files of a bundle by their paths inside it, hidden ones too, in order.
