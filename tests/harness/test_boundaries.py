@@ -195,6 +195,7 @@ def test_figures_of_a_camera_application_know_no_verdicts_and_no_models() -> Non
         "harness.files",
         "harness.jackknife",
         "harness.live",
+        "harness.printable",  # the words of a bundle's errors
         "harness.stats",
         "harness.verdict",  # imported by the form
     }
