@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -33,14 +33,14 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         run: the run's folder.
-        done: epochs that are finished.
+        rows: of the epochs that are finished.
+        steps: in an epoch.
         patience: epochs without a better validation IoU after which training stops; 0 for never.
     """
 
-    def __init__(self, run: Path, done: int, patience: int = 0) -> None:
+    def __init__(self, run: Path, rows: Sequence[dict[str, Any]], steps: int, patience: int = 0) -> None:
         super().__init__()
-        self.run, self.patience = run, patience
-        self.rows = [row for row in runs.epochs(run) if int(row["epoch"]) <= done]
+        self.run, self.rows, self.steps, self.patience = run, list(rows), steps, patience
 
     @property
     def spent(self) -> bool:
@@ -55,7 +55,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         rate, seconds = float(self.model.optimizer.learning_rate), time.monotonic() - self.began
-        row = runs.row(epoch + 1, logs or {}, rate, seconds)
+        row = runs.row(epoch + 1, (epoch + 1) * self.steps, logs or {}, rate, seconds)
         if not all(map(math.isfinite, row.values())):
             raise HarnessError(
                 f"{self.run}: the loss is not finite in epoch {epoch + 1}; lower TRAIN.LEARNING_RATE and train anew"

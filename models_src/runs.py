@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 
-_CSV_FIELDS = ("epoch", "loss", "iou", "val_loss", "val_iou", "learning_rate", "seconds")
+_CSV_FIELDS = ("epoch", "steps", "loss", "iou", "val_loss", "val_iou", "learning_rate", "seconds")
 
 
 def new_folder(parent: Path) -> Path:
@@ -80,12 +80,39 @@ def is_run(path: Path) -> bool:
 
 
 def epochs(run: Path) -> list[dict[str, Any]]:
-    """The rows of a run's ``metrics.csv``, one for each finished epoch; none where it has not begun."""
+    """The rows of a run's ``metrics.csv``, one for each finished epoch; none where it has not begun. A row that is cut
+    off is none."""
     path = run / "metrics.csv"
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [row for row in csv.DictReader(file) if row.get(_CSV_FIELDS[-1])]
+
+
+def finished(run: Path, taken: int, steps: int) -> list[dict[str, Any]]:
+    """The rows of the epochs that a run goes on from; without one that was written when the network was not yet.
+
+    Args:
+        taken: steps that the optimizer of ``last.keras`` has taken.
+        steps: in an epoch of the training data as they are now.
+
+    Raises:
+        HarnessError: an epoch had another number of steps, or rows are missing.
+    """
+    rows = epochs(run)
+    had = next((int(row["steps"]) // int(row["epoch"]) for row in rows if row.get("steps")), steps)
+    if taken and had != steps:
+        raise HarnessError(
+            f"{run}: had {had} steps in an epoch, its training data now give {steps}, and neither the rate nor "
+            "the order of the pictures would go on as it was; put back the pictures of DATA.TRAIN, or begin a new run"
+        )
+    done = taken // steps
+    if len(rows) < done:
+        raise HarnessError(
+            f"{run / 'metrics.csv'}: has {len(rows)} of the {done} epochs that last.keras was trained for, and so not "
+            "what the best was; put it back, or begin a new run"
+        )
+    return rows[:done]
 
 
 def write_epochs(run: Path, rows: list[dict[str, Any]]) -> None:
@@ -98,12 +125,13 @@ def write_epochs(run: Path, rows: list[dict[str, Any]]) -> None:
     os.replace(temporary, run / "metrics.csv")
 
 
-def row(epoch: int, logs: dict[str, float], learning_rate: float, seconds: float) -> dict[str, Any]:
+def row(epoch: int, steps: int, logs: dict[str, float], learning_rate: float, seconds: float) -> dict[str, Any]:
     """A row of ``metrics.csv``.
 
     Args:
         epoch: counted from 1.
+        steps: that the optimizer has taken since the beginning.
         logs: what Keras tells of it.
     """
     told = {key: float(value) for key, value in logs.items() if key in _CSV_FIELDS}
-    return {"epoch": epoch, "seconds": round(seconds, 1), **told, "learning_rate": learning_rate}
+    return {"epoch": epoch, "steps": steps, "seconds": round(seconds, 1), **told, "learning_rate": learning_rate}

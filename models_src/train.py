@@ -94,7 +94,7 @@ def resume(
         callbacks, report, interruption: as of :func:`start`.
 
     Raises:
-        HarnessError: the folder is no run, or its data cannot be used any more.
+        HarnessError: the folder is no run, or its data cannot be used any more, or give another number of steps.
         Interrupted: a signal came, of which ``interruption`` knows.
     """
     run = Path(run)
@@ -206,8 +206,9 @@ class _Session:
         self.interruption.run = run
         self.interruption.stop_if_told()
         # On several devices the counter is a variable that int() does not take.
-        done = int(model.optimizer.iterations.value.numpy()) // self.steps
-        checkpoint = Checkpoint(run, done, cfg.TRAIN.PATIENCE)
+        rows = runs.finished(run, int(model.optimizer.iterations.value.numpy()), self.steps)
+        runs.write_epochs(run, rows)
+        checkpoint, done = Checkpoint(run, rows, self.steps, cfg.TRAIN.PATIENCE), len(rows)
         epochs = range(done, done if checkpoint.spent else cfg.TRAIN.EPOCHS)
         shown = [self.val[k] for k in np.linspace(0, len(self.val) - 1, min(_SHOWN, len(self.val))).astype(int)]
         with _log_file(run), notify.announced(run, cfg) as announcer:

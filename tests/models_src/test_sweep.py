@@ -62,7 +62,7 @@ def test_the_report_has_the_best_first_and_those_that_have_not_begun_last(tmp_pa
         run = tmp_path / "runs" / "rates" / str(number) / "20250101-000000"
         run.mkdir(parents=True)
         (run / "config.yaml").write_text("")
-        rows = [runs.row(k + 1, {"loss": 1.0, "iou": 0.1, "val_loss": 1.0, "val_iou": v}, 1e-3, 7.0)
+        rows = [runs.row(k + 1, 4 * (k + 1), {"loss": 1.0, "iou": 0.1, "val_loss": 1.0, "val_iou": v}, 1e-3, 7.0)
                 for k, v in enumerate(ious)]  # fmt: skip
         runs.write_epochs(run, rows)
 

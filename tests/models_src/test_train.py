@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 from harness import contract as contracts
 from harness.errors import HarnessError
 from models_src import config, runs
-from tests.models_src.conftest import REPOSITORY, SMOKE, segmodel, settings, untraced
+from tests.models_src.conftest import REPOSITORY, SMOKE, segmodel, settings, untraced, write_pairs
 
 
 def _rows(run: Path) -> list[dict[str, str]]:
@@ -105,6 +106,45 @@ def test_resuming_a_finished_run_changes_nothing(trained: Path) -> None:
     before = [(trained / name).read_bytes() for name in ("metrics.csv", "last.keras", "best.keras")]
     assert train.resume(trained) == trained
     assert before == [(trained / name).read_bytes() for name in ("metrics.csv", "last.keras", "best.keras")]
+
+
+def test_other_training_data_than_a_run_began_with_are_refused(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    cfg = config.load(run / "config.yaml")
+    changed = (run / "config.yaml").read_text().replace(cfg.DATA.TRAIN, str(write_pairs(tmp_path / "few", 9, seed=1)))
+    (run / "config.yaml").write_text(changed.replace("EPOCHS: 2", "EPOCHS: 9"))
+
+    result = segmodel("train", "--resume", run)
+
+    assert result.exit_code == 2
+    assert f"{run}: had 4 steps in an epoch, its training data now give 2" in result.stderr
+    assert "put back the pictures of DATA.TRAIN" in result.stderr
+
+
+@pytest.mark.parametrize("more", ["3,12,1.0,0.1,1.0,0.9,0.001,7.0\n", "3,12,1.0,0."])
+def test_an_epoch_whose_network_was_not_kept_is_taken_out_of_the_table(
+    trained: Path, tmp_path: Path, more: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    before = (run / "metrics.csv").read_text()
+    (run / "metrics.csv").write_text(before + more)
+
+    assert segmodel("train", "--resume", run).exit_code == 0
+
+    assert (run / "metrics.csv").read_text() == before
+
+
+def test_a_table_that_lacks_epochs_of_the_network_is_named(trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / "metrics.csv").write_text((run / "metrics.csv").read_text()[:-30])
+
+    result = segmodel("train", "--resume", run)
+
+    assert result.exit_code == 2
+    assert "metrics.csv: has 1 of the 2 epochs that last.keras was trained for" in result.stderr
 
 
 def test_starting_twice_in_one_second_makes_two_folders(tmp_path: Path) -> None:
