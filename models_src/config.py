@@ -122,13 +122,13 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNo
         except yaml.YAMLError as error:
             raise HarnessError(f"{path}: not readable as YAML: {error}") from None
         except (KeyError, ValueError, AttributeError, AssertionError, TypeError) as error:
-            raise HarnessError(f"{path}: {_sentence(error)}. Known keys: {', '.join(_keys(cfg))}") from None
+            raise HarnessError(f"{path}: {_sentence(error)}. Known keys: {', '.join(_flat(cfg))}") from None
     try:
         cfg.merge_from_list(
             [text for pair in zip(overrides[::2], overrides[1::2], strict=True) for text in _pair(*pair, cfg)]
         )
     except (KeyError, ValueError, AssertionError) as error:
-        raise HarnessError(f"--set: {_sentence(error)}. Known keys: {', '.join(_keys(cfg))}") from None
+        raise HarnessError(f"--set: {_sentence(error)}. Known keys: {', '.join(_flat(cfg))}") from None
     _check(cfg, str(path) if path else "configuration")
     cfg.freeze()
     return cfg
@@ -153,6 +153,18 @@ def contract(cfg: CfgNode, output: str) -> Contract:
     )
 
 
+def differences(asked: CfgNode, recorded: CfgNode) -> dict[str, str]:
+    """The settings that a run has otherwise than asked for, in words: ``{KEY: "KEY 3, not 4"}``, what it has first.
+
+    ``TRAIN.INITIAL_WEIGHTS`` is the same where a run or an experiment is asked for and a checkpoint of it recorded.
+    """
+    found, had = _flat(asked), _flat(recorded)
+    weights = "TRAIN.INITIAL_WEIGHTS"
+    if found[weights] and Path(had[weights]).is_relative_to(found[weights]):
+        found[weights] = had[weights]
+    return {key: f"{key} {had[key]!r}, not {found[key]!r}" for key in found if found[key] != had[key]}
+
+
 def _widen(node: CfgNode, default: CfgNode) -> None:
     """Make whole numbers of a file floating where the default is: yacs would refuse ``2`` for ``2.0``."""
     for key, value in node.items():
@@ -175,11 +187,11 @@ def _sentence(error: Exception) -> str:
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error).rstrip(".")
 
 
-def _keys(node: CfgNode, prefix: str = "") -> list[str]:
-    keys: list[str] = []
+def _flat(node: CfgNode, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for name, value in node.items():
-        keys += _keys(value, f"{prefix}{name}.") if isinstance(value, CfgNode) else [prefix + name]
-    return keys
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, CfgNode) else {prefix + name: value}
+    return flat
 
 
 def _check(cfg: CfgNode, where: str) -> None:

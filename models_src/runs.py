@@ -47,13 +47,13 @@ def make(run: Path) -> None:
         raise HarnessError(f"{run}: holds {others[0]}, but is no run; choose another folder")
 
 
-def latest(experiment: Path) -> Path | None:
-    """The run of an experiment that began last; None before the first.
+def of(experiment: Path) -> list[Path]:
+    """The runs of an experiment, the one that began last first.
 
     Names do not tell: some are times, others numbers of SLURM's jobs. ``config.yaml`` is written once, at the start.
     """
     runs = [path for path in experiment.glob("*") if is_run(path)] if experiment.is_dir() else []
-    return max(runs, key=lambda path: ((path / "config.yaml").stat().st_mtime_ns, path.name), default=None)
+    return sorted(runs, key=lambda path: ((path / "config.yaml").stat().st_mtime_ns, path.name), reverse=True)
 
 
 def checkpoint(path: Path) -> Path:
@@ -66,7 +66,7 @@ def checkpoint(path: Path) -> Path:
         return path
     if not path.exists():
         raise HarnessError(f"{path}: no such file or run; train it first, or name another")
-    run = path if is_run(path) else latest(path)
+    run = path if is_run(path) else next(iter(of(path)), None)
     if run is None:
         raise HarnessError(f"{path}: no run of this experiment is there; train it first")
     if not (run / "best.keras").is_file():

@@ -9,7 +9,8 @@ A sweep is a YAML file::
       MODEL.ALPHA: [0.35, 0.5]
       TRAIN.LEARNING_RATE: [1.0e-3, 2.0e-3]
 
-The experiments are numbered from 0, the last key of the grid changing first: the tasks of a SLURM job array.
+The experiments are numbered from 0, the last key of the grid changing first: the tasks of a SLURM job array. A run
+belongs to an experiment by its number, as long as it has the settings that the file gives that number.
 """
 
 from __future__ import annotations
@@ -83,16 +84,38 @@ def read(path: str | Path) -> Sweep:
     return sweep
 
 
-def report(sweep: Sweep) -> list[dict[str, Any]]:
+def last_run(sweep: Sweep, number: int, others: list[str]) -> Path | None:
+    """The last run of an experiment with the settings that the sweep gives it now; None before the first.
+
+    Args:
+        others: takes a line for each later run with others: of the experiment that had the number before the sweep was
+            changed.
+
+    Raises:
+        HarnessError: a run's configuration cannot be read.
+    """
+    cfg = sweep.configuration(number)
+    for run in runs.of(Path(cfg.OUTPUT) / cfg.EXPERIMENT):
+        differences = config.differences(cfg, config.load(run / "config.yaml"))
+        if not (wrong := [told for key, told in differences.items() if key in sweep.experiments[number]]):
+            return run
+        others.append(f"{run}: left out, it has {'; '.join(wrong)} as {sweep.path} has it now")
+    return None
+
+
+def report(sweep: Sweep, others: list[str]) -> list[dict[str, Any]]:
     """One row for each experiment: its number, the settings that change, and of its last run the finished epochs, the
-    best validation IoU, the epoch of that, seconds and folder; best first, those that have not begun last."""
-    rows = [_row(sweep, number) for number in range(len(sweep.experiments))]
+    best validation IoU, the epoch of that, seconds and folder; best first, those that have not begun last.
+
+    Args:
+        others: as of :func:`last_run`.
+    """
+    rows = [_row(sweep, number, others) for number in range(len(sweep.experiments))]
     return sorted(rows, key=lambda row: (row["val_iou"] is None, -(row["val_iou"] or 0.0)))
 
 
-def _row(sweep: Sweep, number: int) -> dict[str, Any]:
-    cfg = sweep.configuration(number)
-    run = runs.latest(Path(cfg.OUTPUT) / cfg.EXPERIMENT)
+def _row(sweep: Sweep, number: int, others: list[str]) -> dict[str, Any]:
+    cfg, run = sweep.configuration(number), last_run(sweep, number, others)
     epochs = runs.epochs(run) if run else []
     best = max(epochs, key=lambda row: float(row["val_iou"]), default=None)
     return {

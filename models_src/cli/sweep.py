@@ -33,15 +33,13 @@ def list_(file: str, count: bool) -> None:
 @click.option("--task", "number", required=True, type=click.IntRange(0), help="Number of the experiment.")
 def run(file: str, number: int) -> None:
     """Train one experiment; goes on with its last run where that is not finished."""
-    from pathlib import Path
-
-    from models_src import runs
     from models_src import sweep as sweeps
     from models_src.cli.training import train_or_go_on
 
-    cfg = sweeps.read(file).configuration(number)
-    last = runs.latest(Path(cfg.OUTPUT) / cfg.EXPERIMENT)
-    train_or_go_on(cfg if last is None else None, None if last is None else str(last))
+    found, others = sweeps.read(file), list[str]()
+    last = sweeps.last_run(found, number, others)
+    _tell(others)
+    train_or_go_on(found.configuration(number) if last is None else None, None if last is None else str(last))
 
 
 @sweep.command()
@@ -51,5 +49,12 @@ def report(file: str, as_json: bool) -> None:
     """What came of every experiment, the best first."""
     from models_src import sweep as sweeps
 
-    rows = sweeps.report(sweeps.read(file))
+    others = list[str]()
+    rows = sweeps.report(sweeps.read(file), others)
+    _tell(others)
     click.echo(json.dumps(rows, indent=1) if as_json else sweeps.table(rows))
+
+
+def _tell(lines: list[str]) -> None:
+    for line in lines:
+        click.echo(f"segmodel: {line}", err=True)
