@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,6 +109,11 @@ def _build(library: Any, spec: dict[str, Any]) -> Any:
     kind = getattr(library, spec["name"], None)
     if not (isinstance(kind, type) and issubclass(kind, library.BasicTransform)):
         raise HarnessError(f"AUGMENT.TRANSFORMS: albumentations has no transform {spec['name']!r}")
+    known = inspect.signature(kind).parameters
+    if unknown := sorted(arguments.keys() - known.keys()):  # of most transforms only a warning tells it
+        raise HarnessError(
+            f"AUGMENT.TRANSFORMS: {spec['name']} has no argument {', '.join(unknown)}; it has {', '.join(known)}"
+        )
     try:
         return kind(**arguments)
     except (TypeError, ValueError) as error:

@@ -54,6 +54,12 @@ def test_a_transform_that_cannot_be_built_is_refused_by_name(spec: dict[str, str
         augment.make([spec], 0.0, (8, 8))
 
 
+@pytest.mark.parametrize("name", ["Affine", "ToSepia"])
+def test_an_argument_that_a_transform_does_not_have_is_refused_by_name(name: str) -> None:
+    with pytest.raises(HarnessError, match=rf"AUGMENT\.TRANSFORMS: {name} has no argument rotaet; it has .*p"):
+        augment.make([{"name": name, "rotaet": 3, "p": 0.5}], 0.0, (8, 8))
+
+
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32), left=st.integers(0, 60), top=st.integers(0, 40), body=st.integers(60, 120))
 def test_a_full_body_is_cropped_to_its_upper_part_with_the_head(seed: int, left: int, top: int, body: int) -> None:
