@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,9 +53,7 @@ def leaderboard(
     named, entries = board.find(models, [name for name in (variants or "").split(",") if name])
     folder = shared.output_folder(out, "leaderboard")
     try:
-        sets = [_as_suite(name, folder) for name in data]
-        if len(set(sets)) < len(sets):
-            raise HarnessError("a set is named twice: --data takes different ones")
+        sets = _suites(data, folder)
         with progress() as report:
             runs = board.run(board.requests(named, sets, profile, threads), folder / "runs", report)
     except HarnessError:
@@ -72,17 +71,37 @@ def leaderboard(
     raise SystemExit(ExitCode.INVALID if any(entry.problem for entry in ranked) else ExitCode.PASS)
 
 
-def _as_suite(text: str, folder: Path) -> str:
-    """A suite as it is; a folder of pictures with masks as a suite made of it."""
+def _suites(data: Sequence[str], folder: Path) -> list[str]:
+    """Suites as they are; folders of pictures with masks as suites made of them.
+
+    Raises:
+        HarnessError: a set is named twice, two suites have the same id, or one cannot be found or made.
+    """
+    from harness import suite
+
+    words = [text.partition(",") for text in data]
+    asked = [(Path(name).resolve() if Path(name).is_dir() else Path(name), match) for name, _, match in words]
+    if len(set(asked)) < len(asked):
+        raise HarnessError("a set is named twice: --data takes different ones")
+    sets = [_as_suite(path, match, folder) for path, match in asked]
+    ids = [suite.find(name).id for name in sets]
+    if twice := {name for name in ids if ids.count(name) > 1}:
+        raise HarnessError(f"two suites are called {', '.join(sorted(twice))}: make one of them with another --id")
+    return sets
+
+
+def _as_suite(path: Path, match: str, folder: Path) -> str:
     from harness import suite, suite_making
 
-    name, _, match = text.partition(",")
-    path = Path(name)
     if not path.is_dir():
-        return name
+        return str(path)
     if (path / suite.INDEX).is_file():
-        return str(path.resolve())
-    words = [*path.resolve().parts[-2:], *([match] if match else [])]
-    made = folder / "suites" / re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-_.")
+        return str(path)
+    words = [*path.parts[-2:], *([match] if match else [])]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(words)).strip("-_.")
+    made, number = folder / "suites" / name, 1
+    while made.exists():  # another set, whose path ends alike
+        number += 1
+        made = made.with_name(f"{name}-{number}")
     suite_making.create(path, made, match=match or "*")
     return str(made.resolve())

@@ -100,6 +100,45 @@ def test_where_the_first_has_failed_the_others_keep_their_times(
     assert other.invoke_ms and not other.problem and other.ratio is None
 
 
+def test_sets_whose_paths_end_alike_are_judged_apart(data: Path, tmp_path: Path) -> None:
+    sets = [tmp_path / where / "portraits/val" for where in ("street", "selfies")]
+    for number, folder in enumerate(sets):
+        for name in ("images", "masks"):
+            (folder / name).mkdir(parents=True)
+            for picture in sorted((data / name).iterdir())[number : number + 2]:
+                shutil.copy(picture, folder / name)
+    asked = [
+        "leaderboard",
+        f"{MODEL / 'model.int8.tflite'},{MODEL / 'contract.toml'}",
+        "--out",
+        tmp_path / "out",
+        "--json",
+    ]
+
+    done = run(*asked, "--data", sets[0], "--data", sets[1])
+
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)
+    assert list(entry["accuracy"]) == ["portraits-val", "portraits-val-2"]
+    assert len({figures["iou"] for figures in entry["accuracy"].values()}) == 2
+    for path in (sets[0], tmp_path / "street/../street/portraits/val"):
+        again = run(*asked[:2], "--data", sets[0], "--data", path)
+        assert again.returncode == 2 and "a set is named twice" in again.stderr
+
+
+def test_suites_of_the_same_name_are_refused(data: Path, tmp_path: Path) -> None:
+    for where in ("a", "b"):
+        assert run("suite", "create", data, "--out", tmp_path / where / "few").returncode == 0
+
+    done = run(
+        "leaderboard", MODEL, "--variants", "int8", "--data", tmp_path / "a/few", "--data", tmp_path / "b/few",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+
+    assert done.returncode == 2 and "two suites are called few" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_page_table_and_csv_tell_the_same(board: tuple[Path, list[dict[str, object]], str]) -> None:
     out, entries, table = board
 
