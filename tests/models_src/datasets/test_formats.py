@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from harness.errors import HarnessError
 from models_src.datasets import formats, manifest, shapes
@@ -238,6 +240,32 @@ def test_a_bitmap_that_cannot_be_used_is_named(change, told: str, tmp_path: Path
         manifest.load(folder)
 
     assert told in str(caught.value) and str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("transparent", [True, False])
+@pytest.mark.parametrize("corner", [(0, 0), (made.WIDTH - 21, made.HEIGHT - 17)])
+def test_a_bitmap_is_read_as_supervisely_s_own_tools_write_it(
+    tmp_path: Path, corner: tuple[int, int], transparent: bool
+) -> None:
+    """One bit a pixel, of a palette whose first colour is transparent; its corner at the picture's border."""
+    inside = np.zeros((17, 21), np.uint8)
+    cv2.ellipse(inside, (10, 8), (10, 8), 0, 0, 360, 1, -1)
+    picture, file = Image.fromarray(inside), io.BytesIO()
+    picture.putpalette([0, 0, 0, 255, 255, 255])
+    picture.save(file, format="PNG", **({"transparency": 0} if transparent else {}))
+    png = file.getvalue()
+    assert (png[24], png[25], b"tRNS" in png) == (1, 3, transparent)  # bits of a pixel, palette
+
+    folder = made.supervisely(tmp_path / "set", [0])
+    annotation = folder / "ds1/ann/p0.png.json"
+    table = json.loads(annotation.read_text())
+    table["objects"][0]["bitmap"] = {"data": made.packed_bytes(png), "origin": list(corner)}
+    annotation.write_text(json.dumps(table))
+    (sample,) = manifest.load(folder).samples
+
+    expected = np.zeros((made.HEIGHT, made.WIDTH), np.uint8)
+    expected[corner[1] : corner[1] + 17, corner[0] : corner[0] + 21] = inside * 255
+    assert np.array_equal(sample.read()[1], expected)
 
 
 def test_datasets_inside_of_datasets_are_read_and_a_project_without_any_is_refused(tmp_path: Path) -> None:
