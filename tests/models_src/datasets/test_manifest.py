@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from harness.errors import HarnessError
 from models_src.datasets import manifest, split
 from models_src.datasets.manifest import Dataset, Source
 from models_src.datasets.sample import Sample
+from tests.models_src.conftest import REPOSITORY, segmodel
 
 from . import made
 
@@ -88,6 +91,33 @@ def test_what_is_wrong_with_a_manifest_is_told(source: dict[str, object], told: 
 
     with pytest.raises(HarnessError, match=told):
         manifest.load(written(tmp_path, source))
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs/data").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_manifest_is_readable(path: Path, tmp_path: Path) -> None:
+    """With small sets where it names its own, made as it says that they are."""
+    copy = tmp_path / "checkout/configs/data" / path.name
+    copy.parent.mkdir(parents=True)
+    shutil.copy(path, copy)
+    sources = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]
+    for source in sources:
+        folder = (copy.parent / source["data"]).resolve()
+        assert folder.is_relative_to(tmp_path / "shared") or folder.is_relative_to(tmp_path / "checkout/runs")
+        if source.get("format") == "nobody":
+            for seed in range(8):
+                made.write(folder / f"r{seed}.jpg", made.picture(seed))
+            continue
+        made.pairs(folder, range(8))
+        (folder / "masks").rename(folder / source.get("masks", "masks"))
+        if rule := source.get("where"):
+            lines = [f"p{seed},{rule['least'] + (0.01 if seed % 2 else -0.01)}" for seed in range(8)]
+            (folder / rule["table"]).write_text("\n".join([f"{rule['name']},{rule['column']}", *lines]) + "\n")
+
+    result = segmodel("data", "verify", copy, "--json")
+
+    assert result.exit_code == 0, result.output
+    chosen = sum(4 if "where" in source else 8 for source in sources)
+    assert json.loads(result.stdout) == {"pictures": chosen, "sources": len(sources)}
 
 
 def test_options_of_a_format_are_none_of_a_manifest(tmp_path: Path) -> None:
