@@ -130,39 +130,58 @@ class Told(keras.callbacks.Callback):
 
 
 class Announcer:
-    """What :func:`announced` gives: callbacks for the training."""
+    """What :func:`announced` gives: tells of a training, or nobody where there is no one to tell.
 
-    def __init__(self, telegram: Telegram | None, run: Path, every: int) -> None:
-        self.telegram, self.run, self.every = telegram, run, every
+    Args:
+        telegram: who is told; None for nobody.
+        name: of the training, before its run has one.
+    """
+
+    def __init__(self, telegram: Telegram | None, name: str) -> None:
+        self.telegram, self.name = telegram, name
+        self._run: Path | None = None
+        self._every = 0
+
+    def begin(self, run: Path, cfg: CfgNode) -> None:
+        """Tell that a run begins, or goes on."""
+        self._run, self._every = run, cfg.NOTIFY.EVERY_EPOCHS
+        self.name = f"{cfg.EXPERIMENT} {run.name}"
+        if self.telegram:
+            self.telegram.send(f"{self.name}: training on {socket.gethostname()}, {cfg.TRAIN.EPOCHS} epochs")
+
+    def end(self, how: str) -> None:
+        """Tell that it ends, and what came of it."""
+        if self.telegram:
+            self.telegram.send(f"{self.name}: {how}{_best(self._run) if self._run else ''}")
+            self.telegram.close()
 
     def callbacks(self, contract: Contract, shown: Sequence[Sample]) -> list[keras.callbacks.Callback]:
         """Of Keras; none where nobody is told."""
-        if self.telegram is None or not self.every:
+        if self.telegram is None or self._run is None or not self._every:
             return []
-        return [Told(self.telegram, self.run.name, self.every, contract, shown)]
+        return [Told(self.telegram, self._run.name, self._every, contract, shown)]
 
 
 @contextmanager
-def announced(run: Path, cfg: CfgNode) -> Iterator[Announcer]:
-    """A training whose start, end or failure is told, where the environment says to whom."""
+def announced(name: str) -> Iterator[Announcer]:
+    """A training whose start, end or failure is told, where the environment says to whom; a failure also where it comes
+    before the start.
+
+    Args:
+        name: of the training, before its run has one.
+    """
     token, chat = os.environ.get("TELEGRAM_BOT_TOKEN"), os.environ.get("TELEGRAM_CHAT_ID")
-    if not token or not chat:
-        yield Announcer(None, run, 0)
-        return
-    telegram = Telegram(token, chat, os.environ.get("TELEGRAM_API") or _API)
-    name = f"{cfg.EXPERIMENT} {run.name}"
-    telegram.send(f"{name}: training on {socket.gethostname()}, {cfg.TRAIN.EPOCHS} epochs")
+    told = Telegram(token, chat, os.environ.get("TELEGRAM_API") or _API) if token and chat else None
+    announcer = Announcer(told, name)
     try:
-        yield Announcer(telegram, run, cfg.NOTIFY.EVERY_EPOCHS)
-        telegram.send(f"{name}: done{_best(run)}")
+        yield announcer
     except Interrupted as interruption:
-        telegram.send(f"{name}: {interruption}; it can go on{_best(run)}")
+        announcer.end(f"{interruption}; it can go on")
         raise
     except BaseException as error:
-        telegram.send(f"{name}: failed: {type(error).__name__}: {error}{_best(run)}")
+        announcer.end(f"failed: {type(error).__name__}: {error}")
         raise
-    finally:
-        telegram.close()
+    announcer.end("done")
 
 
 def _best(run: Path) -> str:

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run folders: making one, and what a run has recorded of its epochs. Knows no TensorFlow."""
+"""Run folders: making one, and what a run has recorded of its settings and epochs. Knows no TensorFlow."""
 
 from __future__ import annotations
 
 import csv
 import os
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from models_src import config
+
+if TYPE_CHECKING:
+    from yacs.config import CfgNode
 
 _CSV_FIELDS = ("epoch", "steps", "loss", "iou", "val_loss", "val_iou", "learning_rate", "seconds")
 
@@ -38,13 +43,26 @@ def make(run: Path) -> None:
     Raises:
         HarnessError: it cannot be made, or holds something that is no run.
     """
+    check_new(run)
     try:
         run.mkdir(parents=True, exist_ok=True)
-        others = sorted(path.name for path in run.iterdir() if path.name != "contract.toml")  # written first
     except OSError as error:
         raise HarnessError(f"{run}: cannot create the run folder: {error}") from None
+
+
+def check_new(run: Path) -> None:
+    """Raise HarnessError if the folder can be none of a new run: it holds something, or cannot be made."""
+    check_writable(run)
+    others = sorted(path.name for path in run.glob("*") if path.name != "contract.toml")  # written first
     if others:
         raise HarnessError(f"{run}: holds {others[0]}, but is no run; choose another folder")
+
+
+def check_writable(folder: Path) -> None:
+    """Raise HarnessError if nothing can be made in a folder that is there or not yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise HarnessError(f"{folder}: no run folder can be made there: {there} is no folder that one may write to")
 
 
 def of(experiment: Path) -> list[Path]:
@@ -72,6 +90,23 @@ def checkpoint(path: Path) -> Path:
     if not (run / "best.keras").is_file():
         raise HarnessError(f"{run}: no best.keras, no epoch of this run is finished; segmodel train --resume {run}")
     return run / "best.keras"
+
+
+def settings(run: Path, overrides: Sequence[str] = ()) -> CfgNode:
+    """The configuration of a run.
+
+    Args:
+        overrides: as of :func:`models_src.config.load`. A run keeps its settings, so they must be what it has.
+
+    Raises:
+        HarnessError: the folder is no run, its configuration cannot be read, or an override differs from it.
+    """
+    if not is_run(run):
+        raise HarnessError(f"{run}: not a run folder (no config.yaml)")
+    cfg = config.load(run / "config.yaml")
+    if others := config.differences(config.load(run / "config.yaml", overrides), cfg):
+        raise HarnessError(f"{run}: has {'; '.join(others.values())}; leave out --set, or begin a new run")
+    return cfg
 
 
 def is_run(path: Path) -> bool:

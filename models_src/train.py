@@ -63,21 +63,19 @@ def start(
         interruption: asked after every batch whether to stop.
 
     Raises:
-        HarnessError: the data, or weights to begin with, cannot be used; no folder is left behind then.
+        HarnessError: the data, weights to begin with or settings cannot be used; no folder is left behind then.
         Interrupted: a signal came, of which ``interruption`` knows.
     """
-    cfg = _resolved(cfg)
-    session = _Session(cfg, report, interruption)
-    keras.utils.set_random_seed(cfg.SEED)
-    with session.scope():
-        model = compiled(cfg, session.steps)
-    if run is None:
-        run = runs.new_folder(Path(cfg.OUTPUT) / cfg.EXPERIMENT)
-    else:
-        runs.make(run)
-    files.write_file(run / "contract.toml", session.contract.to_toml().encode())
-    files.write_file(run / "config.yaml", cfg.dump().encode())  # from now on it is a run
-    session.fit(model, run, callbacks)
+    with notify.announced(cfg.EXPERIMENT) as announcer:
+        session = _Session(_resolved(cfg), report, interruption)
+        model = session.new_model()
+        if run is None:
+            run = runs.new_folder(Path(cfg.OUTPUT) / cfg.EXPERIMENT)
+        else:
+            runs.make(run)
+        files.write_file(run / "contract.toml", session.contract.to_toml().encode())
+        files.write_file(run / "config.yaml", session.cfg.dump().encode())  # from now on it is a run
+        session.fit(model, run, callbacks, announcer)
     return run
 
 
@@ -98,19 +96,39 @@ def resume(
         Interrupted: a signal came, of which ``interruption`` knows.
     """
     run = Path(run)
-    if not runs.is_run(run):
-        raise HarnessError(f"{run}: not a run folder (no config.yaml)")
-    cfg = config.load(run / "config.yaml")
-    session = _Session(cfg, report, interruption)
-    keras.utils.set_random_seed(cfg.SEED)
-    last = run / "last.keras"
-    try:
-        with session.scope():
-            model = keras.saving.load_model(last) if last.is_file() else compiled(cfg, session.steps)
-    except (OSError, ValueError, KeyError) as error:
-        raise HarnessError(f"{last}: cannot be loaded; train anew: {error}") from None
-    session.fit(model, run, callbacks)
+    with notify.announced(run.name) as announcer:
+        session = _Session(runs.settings(run), report, interruption)
+        session.fit(session.model_of(run), run, callbacks, announcer)
     return run
+
+
+def check(cfg: CfgNode, run: Path | None = None) -> Path:
+    """Refuse what :func:`start` would, but for the number of devices: the machine that trains may have others.
+
+    Args:
+        cfg, run: as of :func:`start`.
+
+    Returns:
+        The run's folder; where it is named after the time, the one in which it will be.
+
+    Raises:
+        HarnessError: as of :func:`start`.
+    """
+    _Session(_on_one_device(_resolved(cfg))).new_model()
+    if run is not None:
+        runs.check_new(run)
+        return run.resolve()
+    experiment = Path(cfg.OUTPUT).resolve() / cfg.EXPERIMENT
+    runs.check_writable(experiment)
+    return experiment
+
+
+def check_resume(run: str | Path) -> Path:
+    """Refuse what :func:`resume` would, likewise; returns the run's folder."""
+    run = Path(run)
+    session = _Session(_on_one_device(runs.settings(run)))
+    session.finished(session.model_of(run), run)
+    return run.resolve()
 
 
 def compiled(cfg: CfgNode, steps: int) -> keras.Model:
@@ -154,7 +172,15 @@ def _schedule(cfg: CfgNode, steps: int) -> keras.optimizers.schedules.LearningRa
 
 
 def _resolved(cfg: CfgNode) -> CfgNode:
-    """The configuration with the checkpoint that ``TRAIN.INITIAL_WEIGHTS`` means now: later there may be another."""
+    """The configuration with the checkpoint that ``TRAIN.INITIAL_WEIGHTS`` means now: later there may be another.
+
+    Raises:
+        HarnessError: there is none, or a setting would change nothing for lack of another.
+    """
+    if cfg.AUGMENT.REPLACE_BACKGROUND and not cfg.AUGMENT.BACKGROUNDS:
+        raise HarnessError("AUGMENT.REPLACE_BACKGROUND needs AUGMENT.BACKGROUNDS, folders of pictures; or set it to 0")
+    if cfg.TEACHER and not cfg.LOSS.DISTILL:
+        raise HarnessError("TEACHER needs LOSS.DISTILL above 0, or nothing is learnt from it; or set it to ''")
     if not cfg.TRAIN.INITIAL_WEIGHTS:
         return cfg
     cfg = cfg.clone()
@@ -163,6 +189,14 @@ def _resolved(cfg: CfgNode) -> CfgNode:
         cfg.TRAIN.INITIAL_WEIGHTS = str(runs.checkpoint(Path(cfg.TRAIN.INITIAL_WEIGHTS)))
     except HarnessError as error:
         raise HarnessError(f"TRAIN.INITIAL_WEIGHTS: {error}") from None
+    cfg.freeze()
+    return cfg
+
+
+def _on_one_device(cfg: CfgNode) -> CfgNode:
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.TRAIN.DEVICES = 1
     cfg.freeze()
     return cfg
 
@@ -176,9 +210,9 @@ def _take_weights(model: keras.Model, path: str) -> None:
 
 
 class _Session:
-    """What starting and resuming have in common: checked data, and the call of ``fit``."""
+    """What starting and resuming have in common: checked data, the network, and the call of ``fit``."""
 
-    def __init__(self, cfg: CfgNode, report: Report | None, interruption: Interruption | None) -> None:
+    def __init__(self, cfg: CfgNode, report: Report | None = None, interruption: Interruption | None = None) -> None:
         self.cfg, self.report = cfg, report
         self.interruption = interruption or Interruption()
         self.contract = config.contract(cfg, "logit")
@@ -197,21 +231,42 @@ class _Session:
             self.make_teacher()
         self._strategy = _strategy(cfg.TRAIN.DEVICES, cfg.TRAIN.BATCH_SIZE)
 
-    def scope(self) -> Any:
-        """The context to make a model in."""
-        return self._strategy.scope() if self._strategy else nullcontext()
+    def new_model(self) -> keras.Model:
+        """The network to begin with."""
+        keras.utils.set_random_seed(self.cfg.SEED)
+        with self._strategy.scope() if self._strategy else nullcontext():
+            return compiled(self.cfg, self.steps)
 
-    def fit(self, model: keras.Model, run: Path, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    def model_of(self, run: Path) -> keras.Model:
+        """The network that a run goes on with."""
+        last = run / "last.keras"
+        if not last.is_file():
+            return self.new_model()
+        keras.utils.set_random_seed(self.cfg.SEED)
+        try:
+            with self._strategy.scope() if self._strategy else nullcontext():
+                return keras.saving.load_model(last)
+        except (OSError, ValueError, KeyError) as error:
+            raise HarnessError(f"{last}: cannot be loaded; train anew: {error}") from None
+
+    def finished(self, model: keras.Model, run: Path) -> list[dict[str, Any]]:
+        """See :func:`models_src.runs.finished`."""
+        # On several devices the counter is a variable that int() does not take.
+        return runs.finished(run, int(model.optimizer.iterations.value.numpy()), self.steps)
+
+    def fit(
+        self, model: keras.Model, run: Path, callbacks: Sequence[keras.callbacks.Callback], announcer: notify.Announcer
+    ) -> None:
         cfg, batch = self.cfg, self.cfg.TRAIN.BATCH_SIZE
         self.interruption.run = run
         self.interruption.stop_if_told()
-        # On several devices the counter is a variable that int() does not take.
-        rows = runs.finished(run, int(model.optimizer.iterations.value.numpy()), self.steps)
+        rows = self.finished(model, run)
         runs.write_epochs(run, rows)
         checkpoint, done = Checkpoint(run, rows, self.steps, cfg.TRAIN.PATIENCE), len(rows)
         epochs = range(done, done if checkpoint.spent else cfg.TRAIN.EPOCHS)
         shown = [self.val[k] for k in np.linspace(0, len(self.val) - 1, min(_SHOWN, len(self.val))).astype(int)]
-        with _log_file(run), notify.announced(run, cfg) as announcer:
+        announcer.begin(run, cfg)
+        with _log_file(run):
             _log.info("%s: epoch %d of %d, %d training pictures an epoch, %d validation pictures, %d parameters", run,
                       done, cfg.TRAIN.EPOCHS, self.train.drawn, len(self.val), model.count_params())  # fmt: skip
             if epochs:

@@ -7,7 +7,8 @@
 #   slurm/enqueue.sh train configs/train/portrait.yaml -- --time=04:00:00 --gres=gpu:1
 #   slurm/enqueue.sh sweep configs/train/sweep/width.yaml -- --time=02:00:00 --cpus-per-task=4
 #
-# Logs are in logs/, or the folder SEGMODEL_LOGS. Several machines: a sweep's tasks run on as many nodes as there are; one training uses one machine.
+# Paths in settings and configurations are relative to the repository, where the job runs. Logs are in its logs/, or in
+# the folder SEGMODEL_LOGS. A sweep's tasks run on as many nodes as there are; one training uses one machine.
 set -euo pipefail
 
 usage() {
@@ -30,6 +31,7 @@ while (($#)); do
   shift
 done
 [[ -f $file ]] || { echo "enqueue.sh: $file: no such file" >&2; exit 2; }
+file=$(realpath "$file")
 [[ $kind == train || ${#arguments[@]} == 0 ]] || usage
 command -v sbatch >/dev/null || { echo "enqueue.sh: no sbatch here: run this on a machine of the cluster" >&2; exit 2; }
 
@@ -38,13 +40,13 @@ export SEGMODEL_ROOT=$root
 logs=${SEGMODEL_LOGS:-$root/logs}
 mkdir -p "$logs"
 if [[ $kind == sweep ]]; then
-  count=$(segmodel sweep list "$file" --count)
+  count=$(cd "$root" && segmodel sweep list "$file" --count)
   sbatch --parsable --array="0-$((count - 1))" --output="$logs/%x-%A_%a.log" "${options[@]}" \
-    "$root/slurm/train.sbatch" sweep "$(realpath "$file")"
+    "$root/slurm/train.sbatch" sweep "$file"
 else
-  # A wrong setting is told now, not by a job that has waited for hours.
-  SEGMODEL_OUTPUT=$(segmodel train --config "$file" "${arguments[@]}" --check)
+  # What is wrong with settings or data is told now, not by a job that has waited for hours.
+  SEGMODEL_OUTPUT=$(cd "$root" && segmodel train --config "$file" "${arguments[@]}" --check)
   export SEGMODEL_OUTPUT
   sbatch --parsable --output="$logs/%x-%j.log" "${options[@]}" \
-    "$root/slurm/train.sbatch" train --config "$(realpath "$file")" "${arguments[@]}"
+    "$root/slurm/train.sbatch" train --config "$file" "${arguments[@]}"
 fi

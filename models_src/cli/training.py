@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 @click.option("--set", "overrides", nargs=2, multiple=True, metavar="KEY VALUE", help="Change one setting. Repeatable.")
 @click.option("--resume", "resumed", metavar="RUN", help="Continue an interrupted run folder exactly where it was.")
 @click.option("--run", "folder", metavar="DIR", help="The run folder; if it is there already, it is continued.")
-@click.option("--check", is_flag=True, help="Only check settings and data, and print the folder of the runs.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only check all that would end the training at its start, but for the number of devices; print its folder, or "
+    "that of the experiment's runs.",
+)
 def train(
     config_file: str | None,
     overrides: tuple[tuple[str, str], ...],
@@ -35,23 +40,26 @@ def train(
     check: bool,
 ) -> None:
     """Train a network; the last line printed is the run folder."""
-    if resumed is not None and (config_file is not None or overrides or folder is not None):
-        raise click.UsageError("--resume uses the run's own configuration: give it alone")
+    if resumed is not None and (config_file is not None or folder is not None):
+        raise click.UsageError("--resume uses the run's own configuration and folder: give no --config and --run")
     if resumed is None and config_file is None:
         raise click.UsageError("give --config FILE for a new run, or --resume RUN to continue one")
     from models_src import config, runs
 
-    cfg = None if resumed else config.load(config_file, [text for pair in overrides for text in pair])
-    if check and cfg is not None:
-        from models_src.datasets import manifest
-
-        for name in (cfg.DATA.TRAIN, cfg.DATA.VAL):
-            manifest.load(name)
-        click.echo(Path(cfg.OUTPUT).resolve() / cfg.EXPERIMENT)
-        return
+    settings = [text for pair in overrides for text in pair]
     if folder is not None and runs.is_run(Path(folder)):
-        cfg, resumed = None, folder
-    train_or_go_on(cfg, resumed, Path(folder) if folder else None)
+        resumed = folder
+    cfg = config.load(config_file, settings) if resumed is None else None
+    if resumed is not None:
+        runs.settings(Path(resumed), settings)  # what is asked for must be what it has
+    named = Path(folder) if folder else None
+    if not check:
+        train_or_go_on(cfg, resumed, named)
+        return
+    import_tensorflow()
+    from models_src import train as training
+
+    click.echo(training.check(cfg, named) if cfg is not None else training.check_resume(str(resumed)))
 
 
 def train_or_go_on(cfg: CfgNode | None, resumed: str | None, folder: Path | None = None) -> None:

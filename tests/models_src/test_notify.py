@@ -108,6 +108,22 @@ def test_a_failure_is_told(bot_api: BotApi, folders: tuple[Path, Path], tmp_path
     assert "failed: HarnessError" in bot_api.messages[-1]["text"]
 
 
+def test_a_failure_before_the_training_begins_is_told_too(
+    bot_api: BotApi, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    from harness.errors import HarnessError
+    from models_src import train
+
+    with pytest.raises(HarnessError):
+        train.start(config.load(SMOKE, settings(folders, tmp_path, DATA__VAL=tmp_path / "nowhere")))
+    with pytest.raises(HarnessError):
+        train.resume(tmp_path / "slurm-7")
+
+    first, second = [message["text"] for message in bot_api.messages]
+    assert first.startswith("smoke: failed: HarnessError") and "nowhere" in first
+    assert second.startswith("slurm-7: failed: HarnessError") and "not a run folder" in second
+
+
 @pytest.mark.parametrize("network", ["refused", "dead", "silent"])
 def test_a_bad_network_neither_delays_nor_ends_a_training_and_the_token_is_never_logged(
     network: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -124,7 +140,7 @@ def test_a_bad_network_neither_delays_nor_ends_a_training_and_the_token_is_never
         server = BotApi(refuse=True) if network == "refused" else None
         environment(monkeypatch, server.url if server else f"http://127.0.0.1:{listening.getsockname()[1]}")
         began = time.monotonic()
-        with caplog.at_level(logging.DEBUG), notify.announced(Path("run"), config.load(SMOKE)) as announcer:
+        with caplog.at_level(logging.DEBUG), notify.announced("smoke") as announcer:
             assert announcer.telegram is not None
             for number in range(100):
                 announcer.telegram.send(f"epoch {number}")
@@ -147,7 +163,7 @@ def test_a_token_with_more_in_it_is_not_logged_either(
     from models_src import notify
 
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", around.format(TOKEN))
-    with caplog.at_level(logging.DEBUG), notify.announced(Path("run"), config.load(SMOKE)):
+    with caplog.at_level(logging.DEBUG), notify.announced("smoke"):
         pass
 
     assert TOKEN not in caplog.text
@@ -159,6 +175,7 @@ def test_without_a_token_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     from models_src import notify
 
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
-    with notify.announced(Path("run"), config.load(SMOKE)) as announcer:
+    with notify.announced("smoke") as announcer:
         assert announcer.telegram is None
+        announcer.begin(Path("run"), config.load(SMOKE, ["NOTIFY.EVERY_EPOCHS", "1"]))
         assert announcer.callbacks(config.contract(config.load(SMOKE), "logit"), []) == []

@@ -26,6 +26,13 @@ def _rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def _asked(folders: tuple[Path, Path], output: Path, **values: object) -> list[object]:
+    """The command that trains the smoke configuration with these settings."""
+    texts = settings(folders, output, **values)
+    pairs = [text for pair in zip(texts[::2], texts[1::2], strict=True) for text in ("--set", *pair)]
+    return ["train", "--config", SMOKE, *pairs]
+
+
 def _state(path: Path) -> list[np.ndarray]:
     """Weights and optimizer state of a checkpoint."""
     import keras
@@ -153,9 +160,7 @@ def test_starting_twice_in_one_second_makes_two_folders(tmp_path: Path) -> None:
 
 @pytest.mark.system  # several trainings
 def test_a_named_run_folder_is_made_and_continued_when_it_is_there(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    values = settings(folders, tmp_path, TRAIN__EPOCHS=1)
-    pairs = [text for pair in zip(values[::2], values[1::2], strict=True) for text in ("--set", *pair)]
-    asked = ["train", "--config", SMOKE, *pairs, "--run", tmp_path / "here" / "run"]
+    asked = [*_asked(folders, tmp_path, TRAIN__EPOCHS=1), "--run", tmp_path / "here" / "run"]
 
     for _ in range(2):
         result = segmodel(*asked)
@@ -186,6 +191,71 @@ def test_a_missing_data_folder_is_an_error_and_leaves_no_run(
         with pytest.raises(HarnessError, match=r"images/|no such file or folder"):
             train.start(config.load(SMOKE, settings(folders, tmp_path / "runs", **{key: value})))
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"DATA__VAL": "nowhere"}, "nowhere: no such file or folder"),
+        ({"TRAIN__INITIAL_WEIGHTS": "first"}, "TRAIN.INITIAL_WEIGHTS: first: no such file or run"),
+        ({"TRAIN__INITIAL_WEIGHTS": str(REPOSITORY / "models/portrait/model.keras")}, "does not fit this network"),
+        ({"MODEL__ENCODER_WEIGHTS": "weights.h5"}, "MODEL.ENCODER_WEIGHTS: no such file: weights.h5"),
+        ({"TEACHER": "none.tflite", "LOSS__DISTILL": 1.0}, "none.tflite"),
+        ({"TEACHER": str(REPOSITORY / "models/portrait")}, "TEACHER needs LOSS.DISTILL above 0"),
+        ({"AUGMENT__REPLACE_BACKGROUND": 0.5}, "AUGMENT.REPLACE_BACKGROUND needs AUGMENT.BACKGROUNDS"),
+        ({"AUGMENT__REPLACE_BACKGROUND": 0.5, "AUGMENT__BACKGROUNDS": "['rooms']"}, "rooms"),
+        ({"AUGMENT__TRANSFORMS": "[{'name': 'Affine', 'rotaet': 3}]"}, "Affine has no argument rotaet"),
+        ({"TRAIN__BATCH_SIZE": 64}, "17 training pictures do not fill one batch of 64"),
+        ({"OUTPUT": str(SMOKE)}, "smoke.yaml/smoke"),
+    ],
+)
+def test_a_check_refuses_what_the_training_would_refuse_at_its_start(
+    folders: tuple[Path, Path], tmp_path: Path, values: dict[str, object], told: str
+) -> None:
+    asked = _asked(folders, tmp_path / "runs", **values)
+
+    for more in (["--check"], []):
+        result = segmodel(*asked, *more)
+        assert result.exit_code == 2 and told in result.stderr, result.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_check_tells_where_the_run_will_be_and_makes_nothing(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    asked = _asked(folders, tmp_path / "runs", TRAIN__DEVICES=99)  # as many as the machine that trains has
+
+    for more, where in (([], "runs/smoke"), (["--run", tmp_path / "here"], "here")):
+        result = segmodel(*asked, "--check", *more)
+        assert (result.exit_code, result.stdout) == (0, f"{tmp_path / where}\n"), result.output
+        assert not (tmp_path / where).exists()
+    (tmp_path / "letter.txt").touch()
+    assert "holds letter.txt, but is no run" in segmodel(*asked, "--check", "--run", tmp_path).stderr
+
+
+@pytest.mark.parametrize("named", ["--resume", "--run"])
+def test_a_check_of_a_run_refuses_what_keeps_it_from_going_on(trained: Path, tmp_path: Path, named: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    asked = ["train", named, run, "--check", *(["--config", SMOKE] if named == "--run" else [])]
+    before = (run / "train.log").read_bytes()
+
+    result = segmodel(*asked)
+    assert (result.exit_code, result.stdout) == (0, f"{run}\n"), result.output
+    assert (run / "train.log").read_bytes() == before
+    (run / "last.keras").write_bytes(b"no model")
+    result = segmodel(*asked)
+    assert result.exit_code == 2 and "last.keras: cannot be loaded" in result.stderr
+
+
+@pytest.mark.parametrize("named", ["--resume", "--run"])
+def test_a_run_goes_on_with_its_own_settings_and_others_are_refused(trained: Path, named: str) -> None:
+    """At a requeue a job repeats the command that its first start had."""
+    asked = ["train", named, trained, *(["--config", SMOKE] if named == "--run" else [])]
+
+    same = segmodel(*asked, "--set", "TRAIN.BATCH_SIZE", 4, "--set", "OUTPUT", trained.parents[1])
+    assert same.exit_code == 0 and same.stdout.splitlines()[-1] == str(trained), same.output
+    other = segmodel(*asked, "--set", "TRAIN.BATCH_SIZE", 8, "--set", "TRAIN.EPOCHS", 2)
+    assert other.exit_code == 2
+    assert f"{trained}: has TRAIN.BATCH_SIZE 4, not 8; leave out --set, or begin a new run" in other.stderr
 
 
 def test_resuming_something_else_is_an_error(tmp_path: Path) -> None:
@@ -335,7 +405,7 @@ def test_a_network_is_distilled_from_a_teacher(folders: tuple[Path, Path], expor
     (row,) = _rows(train.start(config.load(SMOKE, values)))
 
     assert float(row["loss"]) > float(row["val_loss"]) * 0.5  # its own term, and the teacher's
-    missing = settings(folders, tmp_path, TEACHER=tmp_path / "none.tflite")
+    missing = settings(folders, tmp_path, TEACHER=tmp_path / "none.tflite", LOSS__DISTILL=1.0)
     with pytest.raises(HarnessError, match=r"none\.tflite"):
         train.start(config.load(SMOKE, missing))
 
@@ -358,9 +428,7 @@ def test_a_signal_ends_a_training_with_the_status_to_requeue_and_it_can_go_on(
     number: str, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """A real process, as a batch scheduler would stop it."""
-    values = settings(folders, tmp_path, TRAIN__EPOCHS=500)
-    pairs = [text for pair in zip(values[::2], values[1::2], strict=True) for text in ("--set", *pair)]
-    command = [sys.executable, "-m", "models_src.cli", "train", "--config", str(SMOKE), *pairs]
+    command = [sys.executable, "-m", "models_src.cli", *map(str, _asked(folders, tmp_path, TRAIN__EPOCHS=500))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob("smoke/*/last.keras")) and time.monotonic() < deadline:

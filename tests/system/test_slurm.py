@@ -79,6 +79,30 @@ def test_a_training_that_is_stopped_is_requeued_and_ends_as_if_it_had_not_been(
     assert len(runs.epochs(run)) == 6
 
 
+def test_paths_mean_the_same_in_the_check_and_in_the_job_wherever_it_is_called(
+    cluster: Cluster, settings: dict[str, object], tmp_path: Path
+) -> None:
+    """Relative to the repository, where the job runs; but the file of the experiment is the caller's."""
+    given = {key: os.path.relpath(str(path), ROOT) for key, path in settings.items()} | {"TRAIN.EPOCHS": "1"}
+    pairs = [text for pair in given.items() for text in ("--set", *pair)]
+    (tmp_path / "mine.yaml").write_text(SMOKE.read_text())
+    there = f'cd "{tmp_path}" && exec "$@"'
+
+    job = cluster.run(
+        "bash", "-c", there, "-", ROOT / "slurm/enqueue.sh", "train", "mine.yaml", *pairs, "--", "--time=10"
+    )
+
+    cluster.wait(job, "COMPLETED", timeout=240)
+    assert len(runs.epochs(Path(str(settings["OUTPUT"])) / "smoke" / f"slurm-{job}")) == 1
+    write_pairs(tmp_path / "val", 5, seed=2)
+    asked = ["train", "mine.yaml", *pairs, "--set", "DATA.VAL", "val"]
+    done = subprocess.run(
+        [ROOT / "slurm/enqueue.sh", *asked],
+        check=False, capture_output=True, text=True, env=cluster.environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2 and "val: no such file or folder" in done.stderr and done.stdout == ""
+
+
 def test_a_sweep_is_a_job_array_whose_results_are_a_table(
     cluster: Cluster, settings: dict[str, object], tmp_path: Path
 ) -> None:
