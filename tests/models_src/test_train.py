@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from harness import contract as contracts
 from harness.errors import HarnessError
-from models_src import config, runs
+from models_src import config, runs, sheet
+from models_src.datasets import manifest
 from tests.models_src.conftest import REPOSITORY, SMOKE, segmodel, settings, untraced, write_pairs
 
 
@@ -53,6 +55,24 @@ def test_a_run_folder_holds_everything_about_the_run(trained: Path) -> None:
     assert list((trained / "tensorboard" / "validation").iterdir())
     assert {"best.keras", "last.keras"} <= {path.name for path in trained.iterdir()}
     assert not list(trained.glob(".*"))
+
+
+def test_tensorboard_shows_what_the_network_makes_of_validation_pictures_after_every_epoch(trained: Path) -> None:
+    import keras
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(trained / "tensorboard" / "pictures"), size_guidance={"tensors": 0}).Reload()
+
+    shown = events.Tensors("validation")
+    assert [event.step for event in shown] == [0, 1]
+    first, last = (
+        cv2.imdecode(np.frombuffer(event.tensor_proto.string_val[2], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        for event in shown
+    )
+    samples = manifest.load(config.load(trained / "config.yaml").DATA.VAL).samples
+    network, contract = keras.saving.load_model(trained / "last.keras"), contracts.read(trained / "contract.toml")
+    assert np.array_equal(last, sheet.of_network(network, contract, samples))
+    assert first.shape == last.shape and not np.array_equal(first, last)
 
 
 def test_training_lowers_the_loss(trained: Path) -> None:
@@ -408,6 +428,22 @@ def test_a_network_is_distilled_from_a_teacher(folders: tuple[Path, Path], expor
     missing = settings(folders, tmp_path, TEACHER=tmp_path / "none.tflite", LOSS__DISTILL=1.0)
     with pytest.raises(HarnessError, match=r"none\.tflite"):
         train.start(config.load(SMOKE, missing))
+
+
+def test_a_network_that_rounds_as_int8_will_is_trained_and_exported(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    import keras
+
+    from models_src import export, train, training_layers
+
+    values = settings(folders, tmp_path, TRAIN__QUANTISATION_AWARE=True, TRAIN__EPOCHS=1, TRAIN__BATCH_SIZE=8)
+    run = train.start(config.load(SMOKE, values))
+
+    kept, exported = keras.saving.load_model(run / "last.keras"), export.from_run(run).model
+    rounded = [layer.name for layer in kept.layers if isinstance(layer, training_layers.RoundedReLU6)]
+    assert rounded and {type(exported.get_layer(name)) for name in rounded} == {keras.layers.ReLU}
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
+    probability = 1 / (1 + np.exp(-np.asarray(kept(images, training=False))))
+    assert np.allclose(exported(images), probability, atol=1e-6)
 
 
 @pytest.mark.system  # several trainings
