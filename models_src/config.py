@@ -70,7 +70,8 @@ def defaults() -> CfgNode:
     cfg.AUGMENT.HEAD_AND_SHOULDERS = 0.6  # share of the full-body pictures that are cropped to the upper body
     cfg.AUGMENT.BACKGROUNDS = []  # folders of pictures without people
     cfg.AUGMENT.REPLACE_BACKGROUND = 0.0  # share of the people that are put before one of them
-    cfg.AUGMENT.TRANSFORMS = [dict(t) for t in _TRANSFORMS]  # albumentations, by class name, in this order
+    # Albumentations, by class name: those that move pixels first, then those that only change them, each in this order.
+    cfg.AUGMENT.TRANSFORMS = [dict(t) for t in _TRANSFORMS]
 
     cfg.LOSS = CfgNode()
     cfg.LOSS.BCE = 1.0
@@ -83,7 +84,7 @@ def defaults() -> CfgNode:
     cfg.TRAIN = CfgNode()
     # What to go on from: a checkpoint of the same network, a run, or an experiment's folder, meaning its latest run.
     cfg.TRAIN.INITIAL_WEIGHTS = ""
-    cfg.TRAIN.QUANTISATION_AWARE = False  # round activations in training as int8 will
+    cfg.TRAIN.QUANTISATION_AWARE = False  # round each ReLU6 in training as int8 will; v3 encoders have none
     cfg.TRAIN.EPOCHS = 24
     cfg.TRAIN.BATCH_SIZE = 32
     cfg.TRAIN.LEARNING_RATE = 2e-3  # peak, AdamW

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The segmentation networks: a MobileNet encoder, v1 to v3, and a U-Net decoder, Keras 3 functional.
 
-Everything is convolution, batch normalisation and ReLU6 in this order, so that a converter folds the
-normalisation into the convolution and the activations quantise well. Networks return logits; the logistic
-function is appended at export.
+A convolution is followed by batch normalisation, which a converter folds into it, and that by ReLU6, whose fixed range
+quantises well; by none in linear bottlenecks, and by ReLU in the encoders of v3. The convolutions of the light
+decoder's gate and of the logits have a bias instead. Networks return logits; the logistic function is appended at
+export.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def mobilenet_unet(
 def encoder(kind: str, height: int, width: int, alpha: float, weights: str) -> keras.Model:
     """A MobileNet of ``keras.applications`` without top, for pictures in [-1, 1].
 
-    v3 is the minimalistic one: without squeeze-and-excite and hard swish, which quantise badly.
+    v3 is the minimalistic one: 3×3 convolutions and ReLU, without squeeze-and-excite and hard swish.
 
     Args:
         kind: one of :data:`ENCODERS`.
