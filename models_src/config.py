@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An experiment's configuration: the defaults, read together with a YAML file and ``KEY VALUE`` overrides.
+"""An experiment's configuration: the defaults, read together with a YAML file and ``KEY VALUE`` overrides. The file may
+build on another: ``BASE: other.yaml``, relative to it.
 
 Knows names, types and defaults only; what a setting does is decided where it is used.
 """
@@ -113,17 +114,7 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNo
     """
     cfg = defaults()
     if path is not None:
-        try:
-            with open(path, encoding="utf-8") as file:
-                read = CfgNode.load_cfg(file)
-            _widen(read, cfg)
-            cfg.merge_from_other_cfg(read)
-        except (OSError, UnicodeDecodeError) as error:
-            raise HarnessError(f"{path}: cannot read the configuration: {error}") from None
-        except yaml.YAMLError as error:
-            raise HarnessError(f"{path}: not readable as YAML: {error}") from None
-        except (KeyError, ValueError, AttributeError, AssertionError, TypeError) as error:
-            raise HarnessError(f"{path}: {_sentence(error)}. Known keys: {', '.join(_flat(cfg))}") from None
+        _merge(cfg, Path(path))
     try:
         cfg.merge_from_list(
             [text for pair in zip(overrides[::2], overrides[1::2], strict=True) for text in _pair(*pair, cfg)]
@@ -133,6 +124,27 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> CfgNo
     _check(cfg, str(path) if path else "configuration")
     cfg.freeze()
     return cfg
+
+
+def _merge(cfg: CfgNode, path: Path, above: tuple[Path, ...] = ()) -> None:
+    """Change a configuration by the file that an experiment builds on, and then by its own; ``above`` build on it."""
+    if path.resolve() in above:
+        raise HarnessError(f"{path}: BASE goes in a circle: it is built on by {above[-1]}, which builds on it")
+    try:
+        with open(path, encoding="utf-8") as file:
+            read = CfgNode.load_cfg(file)
+        if base := read.pop("BASE", ""):
+            if not isinstance(base, str):
+                raise ValueError("BASE names one file")
+            _merge(cfg, path.parent / base, (*above, path.resolve()))
+        _widen(read, cfg)
+        cfg.merge_from_other_cfg(read)
+    except (OSError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{path}: cannot read the configuration: {error}") from None
+    except yaml.YAMLError as error:
+        raise HarnessError(f"{path}: not readable as YAML: {error}") from None
+    except (KeyError, ValueError, AttributeError, AssertionError, TypeError) as error:
+        raise HarnessError(f"{path}: {_sentence(error)}. Known keys: BASE, {', '.join(_flat(cfg))}") from None
 
 
 def contract(cfg: CfgNode, output: str) -> Contract:

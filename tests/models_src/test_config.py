@@ -29,6 +29,37 @@ def test_a_whole_number_will_do_where_the_default_is_a_fraction(tmp_path: Path) 
     assert (cfg.LOSS.BOUNDARY, cfg.LOSS.DICE) == (3.0, 2.0)
 
 
+def test_a_file_may_build_on_another_and_changes_only_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "first.yaml").write_text("EXPERIMENT: first\nTRAIN: {EPOCHS: 3, EMA: 0.5}\nMODEL: {ALPHA: 0.25}\n")
+    (tmp_path / "second.yaml").write_text("BASE: first.yaml\nEXPERIMENT: second\nTRAIN: {EPOCHS: 4}\n")
+    (tmp_path / "more/third.yaml").write_text("BASE: ../second.yaml\nEXPERIMENT: third\nTRAIN: {EMA: 0}\n")
+
+    cfg = config.load(tmp_path / "more/third.yaml", ["TRAIN.EPOCHS", "7"])
+
+    assert (cfg.EXPERIMENT, cfg.TRAIN.EPOCHS, cfg.TRAIN.EMA, cfg.MODEL.ALPHA) == ("third", 7, 0.0, 0.25)
+    assert "BASE" not in cfg
+    (tmp_path / "first.yaml").write_text("TRAIN: {EPOCHS: many}\n")
+    with pytest.raises(HarnessError, match=r"first\.yaml: .*TRAIN\.EPOCHS"):
+        config.load(tmp_path / "more/third.yaml")
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("config.yaml", r"config\.yaml: BASE goes in a circle"),
+        ("other.yaml", r"config\.yaml: BASE goes in a circle.*other\.yaml"),
+        ("nowhere.yaml", r"nowhere\.yaml: cannot read the configuration"),
+        ("[other.yaml]", r"config\.yaml: BASE names one file"),
+    ],
+)
+def test_a_file_that_cannot_be_built_on_is_refused(tmp_path: Path, base: str, told: str) -> None:
+    (tmp_path / "config.yaml").write_text(f"BASE: {base}\n")
+    (tmp_path / "other.yaml").write_text("BASE: config.yaml\n")
+    with pytest.raises(HarnessError, match=told):
+        config.load(tmp_path / "config.yaml")
+
+
 def test_a_dumped_configuration_reads_back_equal(tmp_path: Path) -> None:
     cfg = config.load(SMOKE, ["MODEL.DECODER", "classic"])
     (tmp_path / "config.yaml").write_text(cfg.dump(), encoding="utf-8")
