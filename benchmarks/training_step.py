@@ -15,7 +15,8 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from models_src import config, train, training_layers
+from models_src import config, training_layers
+from models_src.compiling import compiled
 
 ROUNDS, STEPS = 6, 2
 
@@ -30,8 +31,8 @@ def main() -> None:
     image = rng.uniform(-1, 1, (*shape, 3)).astype(np.float32)
     mask = (rng.random((*shape, 1)) > 0.5).astype(np.float32)
     with mock.patch.object(training_layers, "prepare", lambda model, _: model):
-        networks = {"keras": train.compiled(cfg, 100)}
-    networks["fused"] = train.compiled(cfg, 100)
+        networks = {"keras": compiled(cfg, 100)}
+    networks["fused"] = compiled(cfg, 100)
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     batches = iter(tf.data.Dataset.from_tensors((image, mask)).repeat())
     for round_ in range(-1, ROUNDS):

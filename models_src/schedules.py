@@ -1,12 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning rates over the steps of a training, besides those that Keras has."""
+"""Learning rates over the steps of a training."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
+
+if TYPE_CHECKING:
+    from yacs.config import CfgNode
+
+
+def of(cfg: CfgNode, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Linear warm-up to the peak, then as ``TRAIN.SCHEDULE`` says; of so many steps in an epoch."""
+    peak, warmup = cfg.TRAIN.LEARNING_RATE, cfg.TRAIN.WARMUP_EPOCHS * steps
+    left = max(1, cfg.TRAIN.EPOCHS * steps - warmup)
+    if cfg.TRAIN.SCHEDULE == "cosine":
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=peak / 100 if warmup else peak,
+            decay_steps=left,
+            warmup_target=peak if warmup else None,
+            warmup_steps=warmup,
+        )
+    return WarmedUp(peak, warmup, left if cfg.TRAIN.SCHEDULE == "linear" else 0)
 
 
 @keras.saving.register_keras_serializable("models_src")

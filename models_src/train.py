@@ -21,19 +21,9 @@ import numpy as np
 
 from harness import files
 from harness.errors import HarnessError
-from models_src import (
-    augment,
-    config,
-    losses,
-    networks,
-    notify,
-    pipeline,
-    runs,
-    schedules,
-    teachers,
-    training_layers,
-)
+from models_src import augment, config, notify, pipeline, runs, teachers
 from models_src.checkpoint import Board, Checkpoint, Progress, Stop
+from models_src.compiling import compiled
 from models_src.datasets import manifest
 from models_src.interruption import Interruption
 
@@ -131,46 +121,6 @@ def check_resume(run: str | Path) -> Path:
     return run.resolve()
 
 
-def compiled(cfg: CfgNode, steps: int) -> keras.Model:
-    """The network with AdamW, its schedule (linear warm-up first), loss and metric.
-
-    Args:
-        cfg: the configuration.
-        steps: optimizer steps in an epoch.
-    """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(cfg.TRAIN.PRECISION)
-    try:
-        model = networks.build(cfg)
-    finally:
-        keras.config.set_dtype_policy(before)
-    if cfg.TRAIN.INITIAL_WEIGHTS:
-        _take_weights(model, cfg.TRAIN.INITIAL_WEIGHTS)
-    model = training_layers.prepare(model, cfg.TRAIN.QUANTISATION_AWARE)
-    average = {"use_ema": True, "ema_momentum": cfg.TRAIN.EMA} if cfg.TRAIN.EMA else {}
-    model.compile(
-        optimizer=keras.optimizers.AdamW(_schedule(cfg, steps), weight_decay=cfg.TRAIN.WEIGHT_DECAY, **average),
-        loss=losses.BceDice(cfg.LOSS.BCE, cfg.LOSS.DICE, cfg.LOSS.BOUNDARY, cfg.LOSS.DISTILL),
-        metrics=[losses.ForegroundIoU()],
-        jit_compile=False,  # the compiler's start-up costs more than it saves on a CPU
-    )
-    return model
-
-
-def _schedule(cfg: CfgNode, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear warm-up to the peak, then as ``TRAIN.SCHEDULE`` says."""
-    peak, warmup = cfg.TRAIN.LEARNING_RATE, cfg.TRAIN.WARMUP_EPOCHS * steps
-    left = max(1, cfg.TRAIN.EPOCHS * steps - warmup)
-    if cfg.TRAIN.SCHEDULE == "cosine":
-        return keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=peak / 100 if warmup else peak,
-            decay_steps=left,
-            warmup_target=peak if warmup else None,
-            warmup_steps=warmup,
-        )
-    return schedules.WarmedUp(peak, warmup, left if cfg.TRAIN.SCHEDULE == "linear" else 0)
-
-
 def _resolved(cfg: CfgNode) -> CfgNode:
     """The configuration with the checkpoint that ``TRAIN.INITIAL_WEIGHTS`` means now: later there may be another.
 
@@ -199,14 +149,6 @@ def _on_one_device(cfg: CfgNode) -> CfgNode:
     cfg.TRAIN.DEVICES = 1
     cfg.freeze()
     return cfg
-
-
-def _take_weights(model: keras.Model, path: str) -> None:
-    """Give a network the weights of a checkpoint of the same architecture."""
-    try:
-        model.set_weights(keras.models.load_model(path, compile=False).get_weights())
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"TRAIN.INITIAL_WEIGHTS: {path} does not fit this network: {error}") from None
 
 
 class _Session:

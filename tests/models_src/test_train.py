@@ -288,29 +288,29 @@ def test_resuming_something_else_is_an_error(tmp_path: Path) -> None:
 def test_a_run_can_go_on_from_the_weights_of_another(folders: tuple[Path, Path], trained: Path, tmp_path: Path) -> None:
     import keras
 
-    from models_src import train
+    from models_src.compiling import compiled
 
     checkpoint = trained / "best.keras"
     cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(checkpoint)))
-    weights = train.compiled(cfg, steps=1).get_weights()
+    weights = compiled(cfg, steps=1).get_weights()
     expected = keras.saving.load_model(checkpoint, compile=False).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(weights, expected, strict=True))
 
     (tmp_path / "other.keras").write_bytes(b"no model")
     cfg = config.load(SMOKE, settings(folders, tmp_path, TRAIN__INITIAL_WEIGHTS=str(tmp_path / "other.keras")))
     with pytest.raises(HarnessError, match=r"INITIAL_WEIGHTS: .*other\.keras does not fit"):
-        train.compiled(cfg, steps=1)
+        compiled(cfg, steps=1)
 
 
 def test_the_shipped_network_can_be_gone_on_from() -> None:
     import keras
 
-    from models_src import train
+    from models_src.compiling import compiled
 
     shipped = str(REPOSITORY / "models/portrait/model.keras")
     cfg = config.load(REPOSITORY / "configs/train/portrait.yaml", ["TRAIN.INITIAL_WEIGHTS", shipped])
     expected = keras.saving.load_model(shipped, compile=False).get_weights()
-    found = train.compiled(cfg, steps=1).get_weights()
+    found = compiled(cfg, steps=1).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -402,10 +402,10 @@ def test_training_stops_when_validation_does_not_get_better(folders: tuple[Path,
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
 def test_the_learning_rate_warms_up_and_follows_its_schedule(schedule: str) -> None:
-    from models_src import train
+    from models_src import schedules
 
     cfg = config.load(SMOKE, ["TRAIN.SCHEDULE", schedule, "TRAIN.EPOCHS", "5", "TRAIN.WARMUP_EPOCHS", "1"])
-    rate = train._schedule(cfg, steps=10)
+    rate = schedules.of(cfg, steps=10)
     rates = [float(rate(step)) for step in range(50)]
 
     peak = cfg.TRAIN.LEARNING_RATE
