@@ -183,6 +183,10 @@ class _Session:
         """The network that a run goes on with."""
         last = run / "last.keras"
         if not last.is_file():
+            if (run / "best.keras").is_file() and not runs.epochs(run):  # beginning anew would replace it
+                raise HarnessError(
+                    f"{run}: an average, not a training; begin a new run with TRAIN.INITIAL_WEIGHTS {run}"
+                )
             return self.new_model()
         keras.utils.set_random_seed(self.cfg.SEED)
         try:

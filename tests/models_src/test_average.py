@@ -53,3 +53,16 @@ def test_runs_that_do_not_fit_together_are_refused_by_name(trained: Path, other:
     with pytest.raises(HarnessError, match="exists already"):
         average.average([trained, other], other)
     assert not (tmp_path / "mean").exists()
+
+
+def test_it_is_nothing_to_resume_since_its_weights_would_be_replaced(
+    trained: Path, other: Path, tmp_path: Path
+) -> None:
+    average.average([trained, other], tmp_path / "mean")
+    weights = (tmp_path / "mean/best.keras").read_bytes()
+
+    result = segmodel("train", "--resume", tmp_path / "mean")
+
+    assert result.exit_code == 2
+    assert f"begin a new run with TRAIN.INITIAL_WEIGHTS {tmp_path / 'mean'}" in result.output
+    assert (tmp_path / "mean/best.keras").read_bytes() == weights
