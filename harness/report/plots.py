@@ -258,12 +258,12 @@ class Scatter:
 
     Attributes:
         labels: the points in words, in their order.
-        numbers: where each point's number stands; moved down where two would lie on each other.
+        numbers: place and text; points that lie on each other share one, and it is moved down where two numbers would.
         front: corners of the line through the best.
     """
 
     points: list[tuple[float, float]]
-    numbers: list[tuple[float, float]]
+    numbers: list[tuple[float, float, str]]
     labels: list[str]
     front: list[tuple[float, float]]
     x: list[Tick]
@@ -307,7 +307,7 @@ def scatter(costs: Sequence[float], gains: Sequence[float], best: Sequence[int],
     ticks = [k * step for k in range(math.ceil(low / step), math.floor((low + span) / step) + 1)]
     return Scatter(
         points,
-        _apart(points),
+        _numbers(points),
         labels,
         [*corners, (100.0, corners[-1][1])],
         fine_ticks(axis),
@@ -315,12 +315,19 @@ def scatter(costs: Sequence[float], gains: Sequence[float], best: Sequence[int],
     )
 
 
-def _apart(points: list[tuple[float, float]], width: float = 5.0, height: float = 9.0) -> list[tuple[float, float]]:
-    """The points' places, each moved down until its number lies on none before it."""
-    placed: list[tuple[float, float]] = []
-    for x, y in points:
-        down = y
-        while any(abs(x - px) < width and abs(down - py) < height for px, py in placed):
+def _numbers(points: list[tuple[float, float]], height: float = 9.0) -> list[tuple[float, float, str]]:
+    together: dict[tuple[float, float], list[int]] = {}
+    for number, (x, y) in enumerate(points, 1):
+        near = (place for place in together if abs(place[0] - x) < 1 and abs(place[1] - y) < 3)
+        together.setdefault(next(near, (x, y)), []).append(number)
+    placed: list[tuple[float, float, str]] = []
+    for (x, y), sharing in together.items():
+        text, down = ", ".join(map(str, sharing)), y
+        while any(-_width(text) < x - px < _width(other) and abs(down - py) < height for px, py, other in placed):
             down = round(down + height / 3, 2)
-        placed.append((x, down))
+        placed.append((x, down, text))
     return placed
+
+
+def _width(text: str) -> float:
+    return 3 + 1.2 * len(text)  # with the gap to the dot, in percent of the page's usual width

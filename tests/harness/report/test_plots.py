@@ -110,5 +110,18 @@ def test_no_two_numbers_of_a_scatter_lie_on_each_other(points: list[tuple[float,
     drawn = plots.scatter(costs, gains, plots.front(costs, gains), [""] * len(points))
 
     assert all(0 <= x <= 100 and 0 <= y <= 100 for x, y in [*drawn.points, *drawn.front])
-    for (x1, y1), (x2, y2) in itertools.combinations(drawn.numbers, 2):
-        assert abs(x1 - x2) >= 5 or abs(y1 - y2) >= 8.9
+    assert sorted(", ".join(text for *_, text in drawn.numbers).split(", "), key=int) == [
+        str(number) for number in range(1, len(points) + 1)
+    ]
+    for (x1, y1, _), (x2, y2, _) in itertools.combinations(drawn.numbers, 2):
+        assert abs(x1 - x2) >= 4 or abs(y1 - y2) >= 8.9
+
+
+def test_points_on_one_place_share_a_number() -> None:
+    costs, gains = [1.0, 1.001, 4.0], [0.8, 0.8, 0.9]
+
+    drawn = plots.scatter(costs, gains, plots.front(costs, gains), [""] * 3)
+
+    assert [(x, y, text) for (x, y), text in zip((drawn.points[0], drawn.points[2]), ("1, 2", "3"), strict=True)] == (
+        drawn.numbers
+    )
