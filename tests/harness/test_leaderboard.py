@@ -107,22 +107,16 @@ def test_sets_whose_paths_end_alike_are_judged_apart(data: Path, tmp_path: Path)
             (folder / name).mkdir(parents=True)
             for picture in sorted((data / name).iterdir())[number : number + 2]:
                 shutil.copy(picture, folder / name)
-    asked = [
-        "leaderboard",
-        f"{MODEL / 'model.int8.tflite'},{MODEL / 'contract.toml'}",
-        "--out",
-        tmp_path / "out",
-        "--json",
-    ]
+    asked = ["leaderboard", f"{MODEL / 'model.int8.tflite'},{MODEL / 'contract.toml'}", "--profile", "none"]
 
-    done = run(*asked, "--data", sets[0], "--data", sets[1])
+    done = run(*asked, "--data", sets[0], "--data", sets[1], "--out", tmp_path / "out", "--json")
 
     assert done.returncode == 0, done.stderr
     (entry,) = json.loads(done.stdout)
     assert list(entry["accuracy"]) == ["portraits-val", "portraits-val-2"]
     assert len({figures["iou"] for figures in entry["accuracy"].values()}) == 2
     for path in (sets[0], tmp_path / "street/../street/portraits/val"):
-        again = run(*asked[:2], "--data", sets[0], "--data", path)
+        again = run(*asked, "--data", sets[0], "--data", path)
         assert again.returncode == 2 and "a set is named twice" in again.stderr
 
 
