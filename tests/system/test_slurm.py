@@ -58,11 +58,18 @@ def log(cluster: Cluster, job: str) -> str:
 
 
 def test_a_training_that_is_stopped_is_requeued_and_ends_as_if_it_had_not_been(
-    cluster: Cluster, settings: dict[str, object]
+    cluster: Cluster, settings: dict[str, object], tmp_path: Path
 ) -> None:
-    given = {**settings, "TRAIN.EPOCHS": 6}
-    pairs = [str(text) for pair in given.items() for text in ("--set", *pair)]
-    jobs = [cluster.run(ROOT / "slurm/enqueue.sh", "train", SMOKE, *pairs, "--", "--time=10") for _ in range(2)]
+    """And as one that was queued from another folder: paths in settings are relative to the repository, where the job
+    runs; only the file of the experiment is the caller's."""
+    given = {key: os.path.relpath(str(path), ROOT) for key, path in settings.items()} | {"TRAIN.EPOCHS": "6"}
+    pairs = [text for pair in given.items() for text in ("--set", *pair)]
+    (tmp_path / "mine.yaml").write_text(SMOKE.read_text())
+    enqueue = ("bash", "-c", 'cd "$0" && exec "$@"')
+    jobs = [
+        cluster.run(*enqueue, folder, ROOT / "slurm/enqueue.sh", "train", file, *pairs, "--", "--time=10")
+        for folder, file in ((ROOT, SMOKE), (tmp_path, "mine.yaml"))
+    ]
     run = Path(str(settings["OUTPUT"])) / "smoke" / f"slurm-{jobs[0]}"
     slurm.until(lambda: len(runs.epochs(run)) >= 1, "first epoch", timeout=120)
 
@@ -77,30 +84,6 @@ def test_a_training_that_is_stopped_is_requeued_and_ends_as_if_it_had_not_been(
     whole = run.with_name(f"slurm-{jobs[1]}")
     assert all(np.array_equal(a, b) for a, b in zip(weights(run), weights(whole), strict=True))
     assert len(runs.epochs(run)) == 6
-
-
-def test_paths_mean_the_same_in_the_check_and_in_the_job_wherever_it_is_called(
-    cluster: Cluster, settings: dict[str, object], tmp_path: Path
-) -> None:
-    """Relative to the repository, where the job runs; but the file of the experiment is the caller's."""
-    given = {key: os.path.relpath(str(path), ROOT) for key, path in settings.items()} | {"TRAIN.EPOCHS": "1"}
-    pairs = [text for pair in given.items() for text in ("--set", *pair)]
-    (tmp_path / "mine.yaml").write_text(SMOKE.read_text())
-    there = f'cd "{tmp_path}" && exec "$@"'
-
-    job = cluster.run(
-        "bash", "-c", there, "-", ROOT / "slurm/enqueue.sh", "train", "mine.yaml", *pairs, "--", "--time=10"
-    )
-
-    cluster.wait(job, "COMPLETED", timeout=240)
-    assert len(runs.epochs(Path(str(settings["OUTPUT"])) / "smoke" / f"slurm-{job}")) == 1
-    write_pairs(tmp_path / "val", 5, seed=2)
-    asked = ["train", "mine.yaml", *pairs, "--set", "DATA.VAL", "val"]
-    done = subprocess.run(
-        [ROOT / "slurm/enqueue.sh", *asked],
-        check=False, capture_output=True, text=True, env=cluster.environment, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 2 and "val: no such file or folder" in done.stderr and done.stdout == ""
 
 
 def test_a_sweep_is_a_job_array_whose_results_are_a_table(
@@ -123,11 +106,16 @@ def test_a_sweep_is_a_job_array_whose_results_are_a_table(
     assert all(row["epochs"] == "2/2" for row in rows)
 
 
-def test_a_wrong_setting_is_told_before_anything_is_queued(cluster: Cluster) -> None:
-    done = subprocess.run(
-        [ROOT / "slurm/enqueue.sh", "train", SMOKE, "--set", "TRAIN.EPOCH", "3"],
-        check=False, capture_output=True, text=True, env=cluster.environment,
-    )  # fmt: skip
+def test_what_is_wrong_is_told_before_anything_is_queued(
+    cluster: Cluster, settings: dict[str, object], tmp_path: Path
+) -> None:
+    write_pairs(tmp_path / "val", 5, seed=2)  # relative to the caller, whose folder the job knows nothing of
+    pairs = [str(text) for pair in settings.items() for text in ("--set", *pair)]
+    for asked, told in ((["TRAIN.EPOCH", "3"], "TRAIN.EPOCH"), (["DATA.VAL", "val"], "val: no such file or folder")):
+        done = subprocess.run(
+            [ROOT / "slurm/enqueue.sh", "train", SMOKE, *pairs, "--set", *asked],
+            check=False, capture_output=True, text=True, env=cluster.environment, cwd=tmp_path,
+        )  # fmt: skip
 
-    assert done.returncode == 2
-    assert "TRAIN.EPOCH" in done.stderr and done.stdout == ""
+        assert done.returncode == 2
+        assert told in done.stderr and done.stdout == ""
